@@ -1,4 +1,221 @@
-/* llm_openai.h - v0.1.0 - OpenAI-compatible LLM client in one C99 header - MIT licence (end of file) */
+/* llm_openai.h - v0.1.0 - OpenAI-compatible LLM client in one C99 header - MIT licence (end of file)
+
+   Chat completion, streaming, a tool loop, token usage and cost in USD, errors that can be acted on. HTTP/1.1,
+   server-sent events and JSON are written here; TLS is BearSSL's. No other package, no thread, no global state, no
+   hidden allocation.
+
+   Do this in ONE C or C++ file, before any other #include:
+
+       #define LLM_OPENAI_IMPLEMENTATION
+       #include "llm_openai.h"
+
+   and this wherever you use it:
+
+       #include "llm_openai.h"
+
+   Build: build/llm_openai.h (made by `make -C tools bundle`) holds BearSSL and needs nothing else:
+       cc -std=c99 -Os app.c llm_openai.c -o app
+   This file as it is needs BearSSL 0.6 beside it:
+       cc -std=c99 -Os -I bearssl/inc app.c llm_openai.c libbearssl.a -o app
+   C99 or later; as C++ the declarations are C++98 and the implementation C++11.
+
+   It does not do: TLS 1.3, HTTP/2, proxies, the Responses API, Azure's dated API, compression, certificate revocation.
+
+   Map. Every section starts with its tag; each uses only sections above it.
+     >>api-types     statuses, configuration, request, response
+     >>api           functions
+     >>platform      what there is on this system
+     >>hooks         default hooks: memory, clock, randomness, environment, files
+     >>util          checked sizes, UTF-8, memory, growing text, formatter
+     >>error         statuses by class, filling an llm_error, redaction
+     >>json-read     incremental tokenizer
+     >>json-write    numbers, JSON pointer, checks, text functions
+     >>url           base URL, IP addresses
+     >>http          request head, response reader
+     >>sse           server-sent events
+     >>net           default net hooks: POSIX sockets, resolver, address race
+     >>tls           TLS over BearSSL, trust anchors, names, pins
+     >>pricing       price table and cost
+     >>conversation  messages that own their strings
+     >>reply         the answer as it grows
+     >>wire-chat     Chat Completions in and out
+     >>client        settings, the key, kept connections
+     >>call          the engine
+     >>tools         the tool loop
+     >>public        thin functions
+     >>end           history, licence
+
+   ============================================================================================================
+   QUICK START
+
+   One question:
+
+       #include <stdio.h>
+       #include "llm_openai.h"
+       int main(void) {
+           llm_config config = {0};                 // key, URL and model from OPENAI_API_KEY, _BASE_URL, _MODEL
+           llm_request request = {0};
+           llm_response response;
+           llm_client *client;
+           llm_error error;
+           config.model = "gpt-6-luna";
+           if (llm_client_new(&client, &config, &error) != LLM_OK) {
+               fprintf(stderr, "%s\n", error.message);
+               return 1;
+           }
+           request.prompt = "Why is the sky blue?";
+           if (llm_chat(client, &request, &response) == LLM_OK) puts(response.content);
+           else fprintf(stderr, "%s\n", response.error.message);
+           llm_response_free(&response);
+           llm_client_free(client);
+           return 0;
+       }
+
+   Streaming: llm_chat_stream() with a function that gets each piece; or pull them, which never calls back:
+
+       #include <stdio.h>
+       #include "llm_openai.h"
+       void ask(llm_client *client, const llm_request *request) {
+           llm_call *call;
+           llm_event event;
+           if (llm_start(client, request, &call) != LLM_OK) return;        // llm_last_error(client)
+           while (llm_next(call, &event, -1) == LLM_OK) {
+               if (event.kind == LLM_EVENT_TEXT) fwrite(event.text, 1, event.len, stdout);
+           }
+           llm_finish(call, NULL);
+       }
+
+   With an event loop: llm_next(call, &event, 0) until LLM_PENDING, then wait for llm_call_fd(), llm_call_wants() and
+   llm_call_timeout_ms(). Or llm_wait() over many calls.
+
+   Tools: give each llm_tool a handler, call llm_chat_with_tools(). The handler writes its result into an llm_text.
+
+   ============================================================================================================
+   OPTIONS: define them before the include that has LLM_OPENAI_IMPLEMENTATION
+
+   Hooks. Each gets ctx = llm_config.hook_ctx first, is called only by the thread that called the library, and evaluates
+   each argument once. The members of a group are defined all or not at all.
+
+   LLM_MALLOC(ctx, n), LLM_REALLOC(ctx, p, old, n), LLM_FREE(ctx, p, n)      default: malloc, realloc, free
+       void *, NULL = no memory. old and n are what was asked for. n > 0, p is never NULL. Not called with
+       config.memory.
+   LLM_NO_MALLOC                                                            presence: no default, config.memory only
+   LLM_NOW_MS(ctx), LLM_UNIX_TIME(ctx), LLM_SLEEP_MS(ctx, ms)               default: clock_gettime, time, nanosleep
+       uint64_t of a clock that never goes back (extend a counter that wraps); int64_t seconds since 1970, 0 = there
+       is no clock; waits about ms > 0 milliseconds, and may return early.
+   LLM_RANDOM(ctx, buf, n)                                                  default: getrandom, /dev/urandom
+       int, 1 = all n bytes are filled from a cryptographic source, 0 = they are not: the call fails. No default
+       elsewhere.
+   LLM_GETENV(ctx, name)                                                    default: getenv
+       const char *, NULL = not set. LLM_NO_ENV: always NULL.
+   LLM_FILE_READ(ctx, path, offset, buf, n)                                 default: open, pread, close
+       long: bytes read, 0 = end of file, < 0 = error. Stateless. LLM_NO_FILES: always an error.
+   LLM_LOG(ctx, level, text, len)                                           default: none
+       level LLM_LOG_ERROR, _INFO, _DEBUG; a finished line without its end. Never the key, a prompt or an answer.
+
+   LLM_NET_CONN                                                             default: POSIX sockets, all of the group
+       Type of one connection's state. It lies zeroed at a stable address from before OPEN until after CLOSE.
+   LLM_NET_OPEN(ctx, conn, host, port, timeout_ms)
+       1 open; 0 in progress, call again with the same arguments; LLM_NET_NO_HOST, LLM_NET_REFUSED, LLM_NET_FAILED.
+       Waits at most timeout_ms, 0 = not at all.
+   LLM_NET_SEND(ctx, conn, buf, n, timeout_ms), LLM_NET_RECV(ctx, conn, buf, n, timeout_ms)
+       > 0 bytes (fewer than n is fine), 0 nothing within timeout_ms, LLM_NET_CLOSED the peer closed in order,
+       LLM_NET_FAILED. Never 0 after the peer closed: the call would wait for its deadline.
+   LLM_NET_CLOSE(ctx, conn)
+       Legal in any state, called once.
+   LLM_NET_TLS                                                              define as 1: the net hooks do TLS themselves
+       LLM_NET_OPEN then has a last argument `secure`; with 1 it must have checked chain and name before it returns 1.
+       BearSSL is not compiled; pins and anchors in the config are LLM_ERR_USAGE.
+   Optional, beside the group:
+   LLM_NET_FD(ctx, conn)           int for your event loop, -1 = none (default)
+   LLM_NET_SERIAL(ctx, conn)       unsigned, counts up with each new descriptor; default 0
+   LLM_NET_WANTS(ctx, conn)        while OPEN is in progress: LLM_WANT_READ | LLM_WANT_WRITE; default both
+   LLM_NET_TIMER_MS(ctx, conn)     while OPEN is in progress: call it again after so many ms, -1 = no need (default)
+   LLM_NET_WHY(ctx, conn)          const char *, what went wrong, as part of a sentence; default ""
+   LLM_NET_WAIT(ctx, items, n, timeout_ms)
+       Of llm_wait(): sets ready in the llm_wait_item array; number ready, 0 time is up, < 0 error. Default with
+       hooks of your own: sleeps at most 10 ms and says all may be ready.
+   LLM_NET_INIT(ctx)               int, called by llm_client_new(); 0 = failed; default 1
+
+   Switches: presence macros. Each drops code; none changes a struct. Functions that are off return LLM_ERR_USAGE.
+   LLM_OPENAI_IMPLEMENTATION       makes the implementation: in one file of the program
+   LLM_NO_TLS                      no BearSSL: http:// only, for a pipe that is secured already
+   LLM_NO_SOCKETS                  no default net hooks
+   LLM_NO_PRICING                  no price table: cost is LLM_COST_UNKNOWN
+   LLM_NO_TOOLS                    no tool loop
+   LLM_NO_FILES                    no file is read: trust comes from memory
+   LLM_NO_ENV                      no environment variable is read
+   LLM_USE_GETADDRINFO             names by getaddrinfo(): it blocks every call of the thread and ignores deadlines
+   LLM_OPENAI_STATIC               every function static: for one file that uses it all, with _IMPLEMENTATION
+   LLM_API                         decoration of the public functions; default extern
+
+   Limits: value macros. Exceeding one is LLM_ERR_LIMIT, unless said otherwise.
+   LLM_MAX_HEAD                    bytes of a response head with its trailers                 64 KiB
+   LLM_MAX_HEADERS                 header lines of a response                                 128
+   LLM_MAX_BODY                    bytes of a body that is not a stream                       64 MiB
+   LLM_MAX_EVENT                   bytes of a server-sent event                               16 MiB, freestanding 64
+   KiB
+   LLM_MAX_TEXT                    bytes of each text that a response keeps                   64 MiB
+   LLM_MAX_REQUEST                 bytes of a request body                                    64 MiB
+   LLM_MAX_JSON_DEPTH              nested arrays and objects, a multiple of 8                 64
+   LLM_MAX_CHOICES                 choices of a response                                      128
+   LLM_MAX_TOOL_CALLS              tool calls of a choice                                     128
+   LLM_MAX_RETRY_AFTER_MS          a server that asks for more is not asked again             120,000
+   LLM_MAX_CA_BYTES                bytes of a file of CA certificates                         8 MiB
+   LLM_READ_SIZE                   receive buffer of a connection                             4096, freestanding 1024
+
+   Places:
+   LLM_CA_FILES                    string literals, comma between: the systems' usual paths of CA certificates
+   LLM_CA_PEM                      string literal with PEM text, used when no file is found; default none
+   LLM_HOSTS_FILE                  "/etc/hosts"
+   LLM_RESOLV_CONF                 "/etc/resolv.conf"
+   LLM_DNS_SERVER                  "127.0.0.1": where resolv.conf names none
+   LLM_DNS_PORT                    53
+
+   ============================================================================================================
+   OWNERSHIP
+   The config's strings are copied. What the request points to is read until llm_start() returns. anchors, ca_pem, pins,
+   prices, headers, memory and hook_ctx are borrowed until llm_client_free(). An event's pointers live until the next
+   llm_next() or llm_finish() of the call, a response's until llm_response_free(). Free responses, conversations and
+   calls before their client. An *out is set in any case, also on failure: what came before it is kept beside the error.
+
+   ERRORS
+   Statuses are values with a class: llm_is(status, LLM_ERR_RATE_LIMIT). llm_error.message says what failed, on what,
+   and what to do. llm_error.retryable: the same request may succeed later. The library has retried already: 408,
+   409, 429 and 5xx, failed connections and time-outs, twice by default, after the time that the server asked for, or
+   0.5, 1, 2, 4, 8 seconds less up to a quarter; never once a 2xx head came, never without credit left.
+   Endings of an answer: finish_reason or [DONE] came: LLM_OK. The body ended in order without either: LLM_OK with
+   LLM_FINISH_NONE if anything came, else LLM_ERR_TRUNCATED. It broke off: LLM_ERR_TRUNCATED, with what came.
+
+   THREADS
+   One thread at a time per client and what belongs to it. Clients are independent. No global state, no thread, no
+   signal handler; SIGPIPE does not occur with the default hooks.
+
+   STREAMING
+   States of a call: START, OPEN, HANDSHAKE, SEND, HEAD, BODY, TAIL, DONE; WAIT before another attempt; FAILED. The
+   diagram stands at >>call. Text is told as it comes; tool calls when they are whole, at the end of the answer. A
+   piece is never empty, never cut inside a character, and told once.
+
+   TLS AND TRUST
+   TLS 1.2, ECDHE with AES-GCM or ChaCha20-Poly1305, no renegotiation. The certificate must chain to an anchor, be in
+   date, be for a server, and name the host (or its IP address): there is no switch to go on without. Anchors are
+   looked for in config.anchors, ca_pem, ca_file, $SSL_CERT_FILE, LLM_CA_FILES, LLM_CA_PEM: the first that is given.
+   None is LLM_ERR_TLS. config.pins adds: one key of the chain must be among them. A device without a clock says
+   config.no_clock. Revocation is not checked.
+
+   THE KEY
+   One lasting copy in memory, wiped on llm_client_free(); the copy in the send buffer is wiped once it is sent. It
+   is in no log, error, response or event, even if the server echoes it (keys of fewer than 8 characters excepted:
+   "none" must not mutilate an answer). It is not sent over http:// to a host that is not loopback unless
+   config.allow_plaintext_key. Redirects are not followed.
+
+   PRICES
+   llm_usage.cost_usd is the provider's own figure if it sent one, else tokens times the price of the response's
+   model, in integers of 1e-12 USD, by service tier, context length, cached, written and audio tokens. cost_source
+   says how good it is;
+   LLM_COST_UNKNOWN is not 0. The table is of llm_prices_date(); config.prices comes before it.
+   ============================================================================================================ */
+
 #if defined(LLM_OPENAI_IMPLEMENTATION) && defined(__STRICT_ANSI__) && !defined(_WIN32) && \
     !defined(_POSIX_C_SOURCE) && !defined(_GNU_SOURCE) && !defined(_DEFAULT_SOURCE)
   #define _POSIX_C_SOURCE 200809L  /* -std=c99 hides the socket calls; this must precede the first libc header */
@@ -6,6 +223,7 @@
 #endif
 #ifndef LLM_OPENAI_H
 #define LLM_OPENAI_H
+
 /* ============================================================================================================
    >>api-types                                                          statuses, configuration, request, response
    ============================================================================================================ */
@@ -550,7 +768,11 @@ extern "C" {
   #define LLM_MAX_BODY ((size_t)64 * 1024 * 1024)
 #endif
 #ifndef LLM_MAX_EVENT              /* bytes of one server-sent event */
-  #define LLM_MAX_EVENT (LLMI_HOSTED ? (size_t)16 * 1024 * 1024 : (size_t)64 * 1024)
+  #if LLMI_HOSTED
+    #define LLM_MAX_EVENT ((size_t)16 * 1024 * 1024)
+  #else
+    #define LLM_MAX_EVENT ((size_t)64 * 1024)
+  #endif
 #endif
 #ifndef LLM_MAX_TEXT               /* bytes that one response keeps: text, reasoning, tool arguments */
   #define LLM_MAX_TEXT ((size_t)64 * 1024 * 1024)
@@ -571,7 +793,11 @@ extern "C" {
   #define LLM_MAX_RETRY_AFTER_MS 120000
 #endif
 #ifndef LLM_READ_SIZE              /* receive buffer of one connection: one RECV asks for at most this */
-  #define LLM_READ_SIZE (LLMI_HOSTED ? 4096 : 1024)
+  #if LLMI_HOSTED
+    #define LLM_READ_SIZE 4096
+  #else
+    #define LLM_READ_SIZE 1024
+  #endif
 #endif
 
 /* ---- results of the net hooks ------------------------------------------------------------------------------- */
@@ -1590,9 +1816,10 @@ LLMI_FN llmi_json_event llmi_json_in_string(llmi_json *j, const char **pp, const
             }
         }
         why = llmi_json_string_byte(j, p, end);
-        if (why != NULL) {
+        if (why != NULL) {      /* what came before it is reported first, as if it had been an input of its own */
             *pp = p;
-            return llmi_json_fail(j, LLM_ERR_PROTOCOL, why);
+            (void)llmi_json_fail(j, LLM_ERR_PROTOCOL, why);
+            return !key && j->n > 0 ? llmi_json_piece(j, 0) : LLMI_JSON_ERROR;
         }
         p++;
     }
@@ -2277,27 +2504,34 @@ LLMI_FN size_t llmi_pointer_index(const char *token) {
     return v;
 }
 
-/* A value begins with event e. 1 = it is the one that was looked for. */
-LLMI_FN int llmi_pointer_value(llmi_pointer *w, llmi_json *j, llmi_json_event e) {
-    int open = e == LLMI_JSON_OBJECT || e == LLMI_JSON_ARRAY;
-    if (w->in_array) {
-        w->wanted = w->next == llmi_pointer_index(w->token);
-        if (w->next != (size_t)-1) w->next++;
+/* A value begins with event e. */
+typedef enum llmi_pointer_step {
+    LLMI_POINTER_PASS,      /* not on the path */
+    LLMI_POINTER_INTO,      /* a container on the path: it is searched now */
+    LLMI_POINTER_FOUND
+} llmi_pointer_step;
+
+LLMI_FN llmi_pointer_step llmi_pointer_value(llmi_pointer *w, const llmi_json *j, llmi_json_event e) {
+    int wanted = w->in_array ? w->next == llmi_pointer_index(w->token) : w->wanted;
+    const char *rest = w->depth == 0 ? w->token : llmi_pointer_next(w->token);
+    w->wanted = 0;
+    if (w->in_array && w->next != (size_t)-1) w->next++;
+    if (!wanted) return LLMI_POINTER_PASS;
+    if (*rest == 0) return LLMI_POINTER_FOUND;
+    if (e != LLMI_JSON_OBJECT && e != LLMI_JSON_ARRAY) return LLMI_POINTER_PASS;
+    w->token = rest;
+    w->depth = j->depth;
+    w->in_array = e == LLMI_JSON_ARRAY;
+    w->next = 0;
+    return LLMI_POINTER_INTO;
+}
+
+/* Reads to the end of the value that began with event e. (llmi_json_skip() would not say where it ends.) */
+LLMI_FN void llmi_pointer_pass(llmi_json *j, llmi_json_event e, const char **p, const char *end) {
+    int depth = j->depth - (e == LLMI_JSON_OBJECT || e == LLMI_JSON_ARRAY);
+    while (e != LLMI_JSON_ERROR && e != LLMI_JSON_MORE && (j->depth > depth || (e == LLMI_JSON_STRING && !j->last))) {
+        e = llmi_json_next(j, p, end);
     }
-    if (w->wanted) {
-        const char *rest = w->depth == 0 ? w->token : llmi_pointer_next(w->token);
-        w->wanted = 0;
-        if (*rest == 0) return 1;
-        if (open) {
-            w->token = rest;
-            w->depth = j->depth;
-            w->in_array = e == LLMI_JSON_ARRAY;
-            w->next = 0;
-            return 0;
-        }
-    }
-    if (open) llmi_json_skip(j);
-    return 0;
 }
 
 /* The container that was searched is over: back to the one around it. */
@@ -2341,14 +2575,10 @@ LLMI_FN llm_status llmi_json_get(const char *json, size_t len, const char *point
             if (w.wanted) w.found = 0;
         } else if (e == LLMI_JSON_OBJECT_END || e == LLMI_JSON_ARRAY_END) {
             llmi_pointer_up(&w, &j);
-        } else if (llmi_pointer_value(&w, &j, e)) {
-            int depth = j.depth - (e == LLMI_JSON_OBJECT || e == LLMI_JSON_ARRAY);
-            while (e != LLMI_JSON_ERROR && e != LLMI_JSON_MORE && (j.depth > depth || (e == LLMI_JSON_STRING && !j.last))) {
-                e = llmi_json_next(&j, &p, end);
-            }
-            llmi_pointer_found(&w, out, from, p);
         } else {
-            while (e == LLMI_JSON_STRING && !j.last) e = llmi_json_next(&j, &p, end);
+            llmi_pointer_step step = llmi_pointer_value(&w, &j, e);
+            if (step != LLMI_POINTER_INTO) llmi_pointer_pass(&j, e, &p, end);
+            if (step == LLMI_POINTER_FOUND) llmi_pointer_found(&w, out, from, p);
         }
     }
     if (!llmi_json_end(&j)) {
@@ -2469,18 +2699,19 @@ LLM_API llm_status llm_text_addf(llm_text *text, const char *format, ...) {
 
 /* ============================================================================================================
    >>url                                                base URL (RFC 3986), IP addresses as text (RFC 3986, 4291)
-   Stricter than the RFC where two readers could see two hosts: no user info, no escapes in a host, a host that ends
-   in a number is a dotted-quad address or an error. No message repeats the text: a key may have been pasted into it.
+   Stricter than the RFC where two readers could see two hosts: no user info, no escapes in a host, a host that
+   ends in a number is an address of four decimals or an error. No message repeats the text: a key may have been
+   pasted into it.
    ============================================================================================================ */
 
 typedef struct llmi_url {
-    int         secure;       /* https                                                                            */
-    int         ip;           /* host is 0 a name, 4 an IPv4, 6 an IPv6 address                                   */
-    uint16_t    port;         /* never 0                                                                          */
-    char        host[256];    /* lower case, no brackets, a final dot stays                                       */
-    const char *path;         /* into the text: "" or "/v1", no '/' at its end                                    */
+    int         secure;       /* https                                                                      */
+    int         ip;           /* host is 0 a name, 4 an IPv4, 6 an IPv6 address                             */
+    uint16_t    port;         /* never 0                                                                    */
+    char        host[256];    /* lower case, no brackets, a final dot stays                                 */
+    const char *path;         /* into the text: "" or "/v1", no '/' at its end                              */
     size_t      path_len;
-    const char *query;        /* into the text, without the '?'                                                   */
+    const char *query;        /* into the text, without the '?'                                             */
     size_t      query_len;
 } llmi_url;
 
@@ -2492,15 +2723,17 @@ LLMI_FN int llmi_ip4_parse(const char *s, size_t n, unsigned char out[4]) {
         unsigned v = 0;
         if (part > 0 && (i == n || s[i++] != '.')) return 0;
         start = i;
-        while (i < n && i - start < 3 && llmi_is_digit((unsigned char)s[i])) v = v * 10 + (unsigned)(s[i++] - '0');
+        for (; i < n && i - start < 3 && llmi_is_digit((unsigned char)s[i]); i++) {
+            v = v * 10 + (unsigned)(s[i] - '0');
+        }
         if (i == start || v > 255 || (s[start] == '0' && i - start > 1)) return 0;
         out[part] = (unsigned char)v;
     }
     return i == n;
 }
 
-/* RFC 3986 3.2.2 IPv6address, RFC 4291 2.2: at most one "::", which stands for one group or more; the last two groups
-   may be an IPv4 address. No zone. */
+/* RFC 3986 3.2.2 IPv6address, RFC 4291 2.2: at most one "::", which stands for one group or more; the last two
+   groups may be an IPv4 address. No zone. */
 LLMI_FN int llmi_ip6_parse(const char *s, size_t n, unsigned char out[16]) {
     size_t i = 0, at = 0, gap = 17;   /* bytes written; where "::" stands, 17 = nowhere */
     memset(out, 0, 16);
@@ -2549,7 +2782,7 @@ LLMI_FN int llmi_url_ends_in_number(const char *s, size_t n) {
     return i == n && digits > 0;
 }
 
-/* Letters, digits, '-' and '_' in labels of 1 to 63, 253 in all; one dot may follow. NULL: it is a host name. */
+/* Letters, digits, '-' and '_' in labels of 1 to 63, 253 in all; one dot may follow. NULL, or what is wrong. */
 LLMI_FN const char *llmi_url_name_error(const char *s, size_t n) {
     size_t i, label = 0;
     if (n > 0 && s[n - 1] == '.') n--;
@@ -2570,8 +2803,8 @@ LLMI_FN const char *llmi_url_name_error(const char *s, size_t n) {
         if (s[i - 1] == '-') return "a part of the host name ends with '-'";
         label = 0;
     }
-    if (llmi_url_ends_in_number(s, n)) return "the host looks like an IPv4 address but is not four decimals 0 to 255";
-    return NULL;
+    return llmi_url_ends_in_number(s, n) ? "the host is no IPv4 address (four decimals 0 to 255) but ends like one"
+                                         : NULL;
 }
 
 /* Sets host and ip from s[0..n), brackets included. NULL, or what is wrong. */
@@ -2608,7 +2841,7 @@ LLMI_FN const char *llmi_url_authority(llmi_url *u, const char *s, size_t n) {
     } else {
         while (host < n && s[host] != ':') host++;
         for (i = host + 1; i < n; i++) {
-            if (s[i] == ':') return "it has more than one ':' after the host; an IPv6 address stands in brackets";
+            if (s[i] == ':') return "it has more than one ':'; an IPv6 address stands in brackets";
         }
     }
     for (i = host + 1; i < n; i++) {
@@ -2647,10 +2880,11 @@ LLMI_FN const char *llmi_url_read(llmi_url *u, const char *text) {
     const char *s, *why;
     size_t n = 0;
     for (s = text; *s != 0; s++) {
-        if ((unsigned char)*s == ' ' || (unsigned char)*s == '\t') return "it has a blank";
-        if ((unsigned char)*s < 0x20 || (unsigned char)*s == 0x7F) return "it has a line end or a control character";
-        if ((unsigned char)*s >= 0x80) return "it has a character outside ASCII; write a host name in its xn-- form";
-        if (*s == '#') return "it has a fragment ('#')";
+        int c = (unsigned char)*s;
+        if (c == ' ' || c == '\t') return "it has a blank";
+        if (c < 0x20 || c == 0x7F) return "it has a line end or a control character";
+        if (c >= 0x80) return "it has a character outside ASCII; write a host name in its xn-- form";
+        if (c == '#') return "it has a fragment ('#')";
     }
     while (text[n] != 0 && (llmi_is_tchar((unsigned char)text[n]))) n++;
     s = text + n;
@@ -2686,29 +2920,33 @@ LLMI_FN llm_status llmi_url_parse(llmi_url *u, const char *text, llm_error *e) {
     return llmi_fail(e, LLM_ERR_USAGE, "base_url: %s", why);
 }
 
-/* What is sent there does not leave this machine: localhost and names below it (RFC 6761 6.3; the resolver must not
-   ask a server for them), 127.0.0.0/8, ::1, ::ffff:127.0.0.0/104. */
+/* What is sent there does not leave this machine: localhost and names below it (RFC 6761 6.3; the resolver must
+   not ask a server for them), 127.0.0.0/8, ::1, ::ffff:127.0.0.0/104. */
 LLMI_FN int llmi_url_loopback(const llmi_url *u) {
     static const unsigned char one[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
     static const unsigned char mapped[13] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 127};
     unsigned char ip[16];
     size_t n = strlen(u->host);
     if (u->ip == 4) return llmi_ip4_parse(u->host, n, ip) && ip[0] == 127;
-    if (u->ip == 6) return llmi_ip6_parse(u->host, n, ip) && (memcmp(ip, one, 16) == 0 || memcmp(ip, mapped, 13) == 0);
+    if (u->ip == 6) {
+        return llmi_ip6_parse(u->host, n, ip) && (memcmp(ip, one, 16) == 0 || memcmp(ip, mapped, 13) == 0);
+    }
     if (n > 0 && u->host[n - 1] == '.') n--;
     return n >= 9 && memcmp(u->host + n - 9, "localhost", 9) == 0 && (n == 9 || u->host[n - 10] == '.');
 }
 
 /* ============================================================================================================
    >>http                                   HTTP/1.1 request head and incremental response reader (RFC 9110, 9112)
-   Bytes in, events out: no I/O, no allocation, no line buffer. Strict, with these choices where the RFCs leave one:
+   Bytes in, events out: no I/O, no allocation, no line buffer. Strict, with these choices:
    - A bare LF ends a line of the head (9112 2.2 allows it), never one of the chunked coding or its trailers.
-   - Folded lines (9112 5.2), blanks before a colon and control bytes in a value other than tab and DEL are refused.
-   - Content-Length may come twice, or as a list, if all values are equal (9112 6.3); beside Transfer-Encoding it is
-     refused. Transfer-Encoding is "chunked", once, on HTTP/1.1, or refused.
+   - Folded lines are refused, though 9112 5.2 wants them joined: no server of this API folds, and it is how lines
+     are smuggled. So are blanks before a colon, and control bytes in a value other than tab and DEL.
+   - Content-Length may come twice, or as a list, if all values are equal (9112 6.3); beside Transfer-Encoding it
+     is refused. Transfer-Encoding is "chunked", once, on HTTP/1.1, or refused.
    - A status line may lack the blank that stands before an empty reason.
-   - A chunk size has at most 16 digits, its line at most LLMI_HTTP_MAX_CHUNK_LINE bytes. Over a whole body, framing may
-     cost LLMI_HTTP_FRAMING bytes, and 8 more for each byte of body: one-byte chunks pass, floods of extensions do not.
+   - A chunk size has at most 16 digits, its line at most LLMI_HTTP_MAX_CHUNK_LINE bytes. Framing may cost
+     LLMI_HTTP_FRAMING bytes; each byte of body gives up to 8 back: one-byte chunks pass, floods of extensions do
+     not.
    ============================================================================================================ */
 
 #define LLMI_HTTP_MAX_CHUNK_LINE 256
@@ -2717,13 +2955,13 @@ LLMI_FN int llmi_url_loopback(const llmi_url *u) {
 /* ---- request ------------------------------------------------------------------------------------------------ */
 typedef struct llmi_http_request {
     const llmi_url *url;
-    const char *method, *path;             /* path starts with '/', is joined to url->path                         */
+    const char *method, *path;             /* path starts with '/', is joined to url->path                  */
     int         stream;
     size_t      content_length;
-    const char *key;                       /* not NUL-terminated                                                   */
-    size_t      key_len;                   /* 0 = no Authorization                                                 */
-    const char *organization, *project;    /* NULL or "" = not sent                                                */
-    const llm_header *headers;             /* each passed llmi_http_header_ok() and is not reserved                */
+    const char *key;                       /* not NUL-terminated                                            */
+    size_t      key_len;                   /* 0 = no Authorization                                          */
+    const char *organization, *project;    /* NULL or "" = not sent                                         */
+    const llm_header *headers;             /* each passed llmi_http_header_ok() and is not reserved         */
     size_t      header_count;
 } llmi_http_request;
 
@@ -2787,7 +3025,7 @@ LLMI_FN void llmi_http_put_host(llm_text *t, const llmi_url *u) {
     llmi_text_puts(t, "\r\n");
 }
 
-/* Everything up to and with the blank line. The one place that writes the key: wipe the text once it is sent. */
+/* All up to and with the blank line. The one place that writes the key: wipe the text once it is sent. */
 LLMI_FN void llmi_http_write_head(llm_text *t, const llmi_http_request *r) {
     static const char agent[] = "llm_openai.h/" LLM_VERSION_STRING;
     static const char json[] = "application/json", both[] = "text/event-stream, application/json";
@@ -2832,7 +3070,7 @@ typedef enum llmi_http_event {
     LLMI_HTTP_ERROR     /* error_status, why; repeats                                               */
 } llmi_http_event;
 
-/* What is awaited. Up to LLMI_HTTP_BLANK_LF a head or trailers are read, then up to LLMI_HTTP_DATA_LF chunk framing. */
+/* What is awaited. Up to LLMI_HTTP_BLANK_LF a head or trailers are read, up to LLMI_HTTP_DATA_LF chunk framing. */
 typedef enum llmi_http_state {
     LLMI_HTTP_STATUS,       /* byte `pos` of "HTTP/1.1 200"                                         */
     LLMI_HTTP_REASON,       /* the end of the status line                                           */
@@ -2877,30 +3115,30 @@ typedef enum llmi_http_field {
 
 typedef struct llmi_http {
     llmi_http_state state;
-    int         status;             /* 0 until there is one; valid from LLMI_HTTP_HEAD on                          */
-    int         started;            /* a byte came                                                                 */
-    int         keep_alive;         /* after LLMI_HTTP_END the connection can carry another request                */
-    int         sse, json;          /* by Content-Type: text/event-stream; application/json or +json               */
-    int         should_retry;       /* x-should-retry: -1 absent, 0, 1                                             */
+    int         status;             /* 0 until there is one; valid from LLMI_HTTP_HEAD on                   */
+    int         started;            /* a byte came                                                          */
+    int         keep_alive;         /* after LLMI_HTTP_END the connection can carry another request         */
+    int         sse, json;          /* by Content-Type: text/event-stream; application/json or +json        */
+    int         should_retry;       /* x-should-retry: -1 absent, 0, 1                                      */
     llm_status  error_status;
-    const char *why;                /* of an error: a sentence, static                                             */
-    const char *body;               /* of LLMI_HTTP_BODY, until the input goes                                     */
+    const char *why;                /* of an error: a sentence, static                                      */
+    const char *body;               /* of LLMI_HTTP_BODY, until the input goes                              */
     size_t      body_len;
-    int64_t     retry_after_ms;     /* -1 none, 0 now; can be huge: compare before adding                          */
-    int64_t     retry_after_at;     /* unix seconds of an HTTP-date, 0 none, a past one is > 0 too                 */
-    uint64_t    left;               /* Content-Length, or bytes of this chunk or body still to come                */
-    int32_t     framing;            /* what chunk framing may still cost                                           */
-    size_t      head_left;          /* of LLM_MAX_HEAD                                                             */
-    unsigned    lines;              /* header lines so far                                                         */
+    int64_t     retry_after_ms;     /* -1 none, 0 now; can be huge: compare before adding                   */
+    int64_t     retry_after_at;     /* unix seconds of an HTTP-date, 0 none, a past one is > 0 too          */
+    uint64_t    left;               /* Content-Length, or bytes of this chunk or body still to come         */
+    int32_t     framing;            /* what chunk framing may still cost                                    */
+    size_t      head_left;          /* of LLM_MAX_HEAD                                                      */
+    unsigned    lines;              /* header lines so far                                                  */
     unsigned    flags;
-    unsigned    pos;                /* bytes of the status line, digits or bytes of a chunk's first line           */
+    unsigned    pos;                /* bytes of the status line, digits or bytes of a chunk's first line    */
     llmi_http_field field;
-    unsigned char minor, trailer;   /* of HTTP/1.x; reading trailers                                               */
-    unsigned char name_len, value_len, value_over;   /* over: more than blanks did not fit                         */
-    char        name[20];           /* what came of it, if not at once; 20 bytes are none of ours                  */
+    unsigned char minor, trailer;   /* of HTTP/1.x; reading trailers                                        */
+    unsigned char name_len, value_len, value_over;   /* over: more than blanks did not fit                  */
+    char        name[20];           /* what came of it, if not at once; 20 bytes are none of ours           */
     char        value[160];
     char        request_id[128];
-    char        location[96];       /* origin of an absolute Location, without user info; "" none                  */
+    char        location[96];       /* origin of an absolute Location, without user info; "" none           */
 } llmi_http;
 
 LLMI_FN void llmi_http_init(llmi_http *h) {
@@ -2929,8 +3167,8 @@ LLMI_FN int llmi_http_is_blank(int c) {
     return c == ' ' || c == '\t';
 }
 
-/* First byte below `least`, which is at most 0x80. Blocks of 32 bytes, then of 8; a borrow can flag a byte too many,
-   so the byte loop decides. */
+/* First byte below `least`, which is at most 0x80. Blocks of 32 bytes, then of 8; a borrow can flag a byte too
+   many, so the byte loop decides. */
 LLMI_FN const char *llmi_http_below(const char *p, const char *end, unsigned char least) {
     const uint64_t ones = ~(uint64_t)0 / 255, high = ones * 128, low = ones * least;
     for (;;) {
@@ -2942,7 +3180,8 @@ LLMI_FN const char *llmi_http_below(const char *p, const char *end, unsigned cha
             memcpy(&c, p + 16, 8);
             memcpy(&d, p + 24, 8);
             if ((((a - low) | (b - low) | (c - low) | (d - low)) & high) == 0) continue;   /* plain ASCII */
-            if (((((a - low) & ~a) | ((b - low) & ~b) | ((c - low) & ~c) | ((d - low) & ~d)) & high) != 0) break;
+            a = ((a - low) & ~a) | ((b - low) & ~b) | ((c - low) & ~c) | ((d - low) & ~d);
+            if ((a & high) != 0) break;
         }
         for (; end - p >= 8; p += 8) {
             memcpy(&a, p, 8);
@@ -3049,16 +3288,17 @@ LLMI_FN int llmi_http_clock(const char *p) {
 
 /* Length of the day's name at p[0..n), short or in full; 0 if it is none. */
 LLMI_FN size_t llmi_http_weekday(const char *p, size_t n) {
-    static const char *const days[7] = {"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"};
+    static const char *const days[7] = {"Monday", "Tuesday", "Wednesday", "Thursday",
+                                        "Friday", "Saturday", "Sunday"};
     size_t name = 0, d;
-    while (name < n && llmi_lower((unsigned char)p[name]) >= 'a' && llmi_lower((unsigned char)p[name]) <= 'z') name++;
+    while (name < n && p[name] >= 'A' && p[name] <= 'z') name++;
     for (d = 0; d < 7; d++) {
         if (name == 3 ? memcmp(p, days[d], 3) == 0 : llmi_is(p, name, days[d])) return name;
     }
     return 0;
 }
 
-/* Unix seconds, at least 1; 0 if there is no such day. mon is the month's name, clock is within the day or -1. */
+/* Unix seconds, at least 1; 0 if there is no such day. mon is the month's name, clock the second of the day. */
 LLMI_FN int64_t llmi_http_moment(int year, const char *mon, int day, int clock) {
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     static const unsigned char lengths[12] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -3071,8 +3311,8 @@ LLMI_FN int64_t llmi_http_moment(int year, const char *mon, int day, int clock) 
     return at > 0 ? at : 1;
 }
 
-/* RFC 9110 5.6.7, all three forms; 0 if it is none. A year of two digits below 70 is 20xx: the rule of the RFC needs
-   today's date. */
+/* RFC 9110 5.6.7, all three forms; 0 if it is none. A year of two digits below 70 is 20xx: the rule of the RFC
+   needs today's date. */
 LLMI_FN int64_t llmi_http_date(const char *p, size_t n) {
     size_t name = llmi_http_weekday(p, n);
     int year;
@@ -3081,7 +3321,8 @@ LLMI_FN int64_t llmi_http_date(const char *p, size_t n) {
     n -= name;
     if (name == 3 && n == 26 && memcmp(p, ", ", 2) == 0 && p[4] == ' ' && p[8] == ' ' && p[13] == ' ' &&
         memcmp(p + 22, " GMT", 4) == 0) {                  /* Sun, 06 Nov 1994 08:49:37 GMT */
-        return llmi_http_moment(llmi_http_digits(p + 9, 4), p + 5, llmi_http_digits(p + 2, 2), llmi_http_clock(p + 14));
+        year = llmi_http_digits(p + 9, 4);
+        return llmi_http_moment(year, p + 5, llmi_http_digits(p + 2, 2), llmi_http_clock(p + 14));
     }
     if (name > 3 && n == 24 && memcmp(p, ", ", 2) == 0 && p[4] == '-' && p[8] == '-' && p[11] == ' ' &&
         memcmp(p + 20, " GMT", 4) == 0) {                  /* Sunday, 06-Nov-94 08:49:37 GMT */
@@ -3091,13 +3332,13 @@ LLMI_FN int64_t llmi_http_date(const char *p, size_t n) {
     }
     if (name == 3 && n == 21 && p[0] == ' ' && p[4] == ' ' && p[7] == ' ' && p[16] == ' ') {
         int one = p[5] == ' ';                             /* Sun Nov  6 08:49:37 1994 */
-        return llmi_http_moment(llmi_http_digits(p + 17, 4), p + 1, llmi_http_digits(p + 5 + one, one ? 1 : 2),
-                                llmi_http_clock(p + 8));
+        year = llmi_http_digits(p + 17, 4);
+        return llmi_http_moment(year, p + 1, llmi_http_digits(p + 5 + one, one ? 1 : 2), llmi_http_clock(p + 8));
     }
     return 0;
 }
 
-/* Digits, with a fraction or without, times scale (1 or 1000), cut to a whole number; capped. -1: anything else. */
+/* Digits, with a fraction or without, times scale (1 or 1000), cut to a whole number, capped. -1: all else. */
 LLMI_FN int64_t llmi_http_number(const char *p, const char *end, int64_t scale) {
     const int64_t most = (int64_t)(~(uint64_t)0 >> 1);
     int64_t v = 0;
@@ -3161,6 +3402,7 @@ LLMI_FN llmi_http_field llmi_http_which(const char *name, size_t n) {
         {14, "x-should-retry", LLMI_HTTP_F_SHOULD_RETRY},
     };
     size_t i;
+    if (n < 8 || n > 17) return LLMI_HTTP_F_OTHER;   /* most lines */
     for (i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (known[i].len == n && llmi_is_nocase(name, n, known[i].name)) return known[i].field;
     }
@@ -3230,7 +3472,7 @@ LLMI_FN void llmi_http_head_end(llmi_http *h) {
     h->keep_alive = (f & LLMI_HTTP_CLOSE) == 0 && (h->minor == 1 || (f & LLMI_HTTP_KEEP) != 0);
     if (no_body) {
         /* a 204 that announces a body may be followed by one */
-        if (h->status == 204 && ((f & LLMI_HTTP_HAS_CODING) != 0 || h->left > 0 || (f & LLMI_HTTP_BAD_LENGTH) != 0)) {
+        if (h->status == 204 && ((f & (LLMI_HTTP_HAS_CODING | LLMI_HTTP_BAD_LENGTH)) != 0 || h->left > 0)) {
             h->keep_alive = 0;
         }
         h->left = 0;
@@ -3248,8 +3490,11 @@ LLMI_FN void llmi_http_head_end(llmi_http *h) {
         }
     } else if ((f & LLMI_HTTP_HAS_LENGTH) != 0) {
         h->state = LLMI_HTTP_LENGTH;
-        if ((f & LLMI_HTTP_BAD_LENGTH) != 0) llmi_http_bad(h, "the response has a Content-Length that is no number");
-        else if ((f & LLMI_HTTP_LENGTHS) != 0) llmi_http_bad(h, "the response has two different Content-Lengths");
+        if ((f & LLMI_HTTP_BAD_LENGTH) != 0) {
+            llmi_http_bad(h, "the response has a Content-Length that is no number");
+        } else if ((f & LLMI_HTTP_LENGTHS) != 0) {
+            llmi_http_bad(h, "the response has two different Content-Lengths");
+        }
     } else {
         h->state = LLMI_HTTP_UNTIL_CLOSE;
         h->keep_alive = 0;
@@ -3283,7 +3528,8 @@ LLMI_FN void llmi_http_status_byte(llmi_http *h, int c) {
         return;
     }
     if (pos == 0 && c == 0x15) llmi_http_bad(h, "the server speaks TLS on this port: use https://");
-    else llmi_http_bad(h, pos < 9 ? "the answer is not HTTP/1.1" : "the status line of the response is malformed");
+    else if (pos < 9) llmi_http_bad(h, "the answer is not HTTP/1.1");
+    else llmi_http_bad(h, "the status line of the response is malformed");
 }
 
 LLMI_FN const char *llmi_http_read_name(llmi_http *h, const char *p, const char *end) {
@@ -3303,8 +3549,9 @@ LLMI_FN const char *llmi_http_read_name(llmi_http *h, const char *p, const char 
     }
     if (p == end) return p;
     if (*p != ':' || n == 0) {
-        llmi_http_bad(h, n > 0 && llmi_http_is_blank(*p) ? "the response has a blank before the colon of a header"
-                                                         : "the response has a header line without a name and a colon");
+        int blank = n > 0 && llmi_http_is_blank(*p);
+        if (blank) llmi_http_bad(h, "the response has a blank before the colon of a header");
+        else llmi_http_bad(h, "the response has a header line without a name and a colon");
         return p;
     }
     h->field = h->trailer ? LLMI_HTTP_F_OTHER : llmi_http_which(name, n);
@@ -3395,7 +3642,7 @@ LLMI_FN const char *llmi_http_read_head(llmi_http *h, const char *p, const char 
             p = llmi_http_read_value(h, p, end);
             break;
         case LLMI_HTTP_STATUS_LF: case LLMI_HTTP_VALUE_LF: case LLMI_HTTP_BLANK_LF: default:
-            if (*p++ != '\n') llmi_http_bad(h, "the response has a carriage return that no line feed follows");
+            if (*p++ != '\n') llmi_http_bad(h, "the response has a bare carriage return in its head");
             else if (h->state == LLMI_HTTP_STATUS_LF) h->state = LLMI_HTTP_LINE;
             else if (h->state == LLMI_HTTP_VALUE_LF) llmi_http_take(h);
             else llmi_http_head_end(h);
@@ -3465,9 +3712,13 @@ LLMI_FN const char *llmi_http_read_size(llmi_http *h, const char *p, const char 
         h->state = LLMI_HTTP_SIZE_LF;
         return p + 1;
     }
-    if (h->pos > 0 && (*p == ';' || llmi_http_is_blank(*p))) h->state = LLMI_HTTP_BEFORE_EXT;
-    else if (h->pos == 16 && llmi_hex((unsigned char)*p) >= 0) llmi_http_bad(h, "the response has a chunk size of more than 16 digits");
-    else llmi_http_bad(h, "the response has a malformed chunk size");
+    if (h->pos > 0 && (*p == ';' || llmi_http_is_blank(*p))) {
+        h->state = LLMI_HTTP_BEFORE_EXT;
+    } else if (h->pos == 16 && llmi_hex((unsigned char)*p) >= 0) {
+        llmi_http_bad(h, "the response has a chunk size of more than 16 digits");
+    } else {
+        llmi_http_bad(h, "the response has a malformed chunk size");
+    }
     return p;
 }
 
@@ -3510,7 +3761,9 @@ LLMI_FN const char *llmi_http_read_framing(llmi_http *h, const char *p, const ch
 /* Goes on at *p and moves it. Call until LLMI_HTTP_MORE, then give it the bytes that came after these. */
 LLMI_FN llmi_http_event llmi_http_next(llmi_http *h, const char **p, const char *end) {
     size_t n;
-    if (h->state <= LLMI_HTTP_DATA_LF && h->state > LLMI_HTTP_BLANK_LF) *p = llmi_http_read_framing(h, *p, end);
+    if (h->state <= LLMI_HTTP_DATA_LF && h->state > LLMI_HTTP_BLANK_LF) {
+        *p = llmi_http_read_framing(h, *p, end);
+    }
     if (h->state <= LLMI_HTTP_BLANK_LF) {
         const char *from = *p, *stop = (size_t)(end - from) > h->head_left ? from + h->head_left : end;
         int trailer = h->trailer;
@@ -3543,8 +3796,8 @@ LLMI_FN llmi_http_event llmi_http_next(llmi_http *h, const char **p, const char 
     return LLMI_HTTP_BODY;
 }
 
-/* The connection ended. clean: by FIN, or close_notify with TLS. A body is complete once its last chunk came, though
-   no trailer did (RFC 9112 8). */
+/* The connection ended. clean: by FIN, or close_notify with TLS. A body is complete once its last chunk came,
+   though no trailer did (RFC 9112 8). */
 LLMI_FN llmi_http_event llmi_http_eof(llmi_http *h, int clean) {
     if (h->state == LLMI_HTTP_BROKEN) return LLMI_HTTP_ERROR;
     h->keep_alive = 0;
@@ -3553,7 +3806,9 @@ LLMI_FN llmi_http_event llmi_http_eof(llmi_http *h, int clean) {
         h->state = LLMI_HTTP_DONE;
         return LLMI_HTTP_END;
     }
-    if (!h->started) return llmi_http_break(h, LLM_ERR_CONNECTION, "the server closed the connection without an answer");
+    if (!h->started) {
+        return llmi_http_break(h, LLM_ERR_CONNECTION, "the server closed the connection without an answer");
+    }
     if (h->state <= LLMI_HTTP_BLANK_LF) {
         return llmi_http_break(h, LLM_ERR_CONNECTION, "the connection ended inside the head of the response");
     }
@@ -3562,30 +3817,30 @@ LLMI_FN llmi_http_event llmi_http_eof(llmi_http *h, int clean) {
 
 /* ============================================================================================================
    >>sse                                    server-sent events (WHATWG HTML 9.2.6): bytes in, pieces of payload out
-   Nothing is copied: a payload is passed on as it comes, in slices of the input. Only its start is held back while it
-   can still become [DONE]: blanks, those six bytes, blanks.
+   Nothing is copied: a payload is passed on as it comes, in slices of the input. Only its start is held back
+   while it can still become [DONE]: blanks, those six bytes, blanks.
    More lenient than the standard, as servers need it: an event at the end of the input needs no blank line; one
    without data, or with blanks only, is not reported, unless its name is "error". id and retry are ignored.
    ============================================================================================================ */
 
 typedef enum llmi_sse_event {
-    LLMI_SSE_MORE,      /* the input is used up                                                                   */
-    LLMI_SSE_DATA,      /* data, len: a piece, never empty; first = 1 if it is the first of its event             */
-    LLMI_SSE_EVENT,     /* the event is complete; name. Without any LLMI_SSE_DATA only if it has no data          */
-    LLMI_SSE_DONE,      /* the payload was [DONE]                                                                 */
-    LLMI_SSE_ERROR      /* an event is longer than LLM_MAX_EVENT (LLM_ERR_LIMIT); repeats                         */
+    LLMI_SSE_MORE,      /* the input is used up                                                             */
+    LLMI_SSE_DATA,      /* data, len: a piece, never empty; first = 1 if it is the first of its event       */
+    LLMI_SSE_EVENT,     /* the event is complete; name. Without any LLMI_SSE_DATA only if it has no data    */
+    LLMI_SSE_DONE,      /* the payload was [DONE]                                                           */
+    LLMI_SSE_ERROR      /* an event is longer than LLM_MAX_EVENT (LLM_ERR_LIMIT); repeats                   */
 } llmi_sse_event;
 
 /* What is awaited: */
 typedef enum llmi_sse_state {
-    LLMI_SSE_START,     /* a byte order mark, pos bytes of it were there                                          */
-    LLMI_SSE_LINE,      /* a line, or the blank one that ends the event                                           */
-    LLMI_SSE_FIELD,     /* byte pos of "data" or "event", or the colon                                            */
-    LLMI_SSE_COLON,     /* the one blank that may follow the colon                                                */
-    LLMI_SSE_VALUE,     /* more of the value, or the line's end                                                   */
-    LLMI_SSE_SKIP,      /* the end of a line that means nothing                                                   */
-    LLMI_SSE_DISPATCH,  /* nothing: the event is over, what was held back is out                                  */
-    LLMI_SSE_BROKEN     /* nothing: the limit was passed                                                          */
+    LLMI_SSE_START,     /* a byte order mark, pos bytes of it were there                                    */
+    LLMI_SSE_LINE,      /* a line, or the blank one that ends the event                                     */
+    LLMI_SSE_FIELD,     /* byte pos of "data" or "event", or the colon                                      */
+    LLMI_SSE_COLON,     /* the one blank that may follow the colon                                          */
+    LLMI_SSE_VALUE,     /* more of the value, or the line's end                                             */
+    LLMI_SSE_SKIP,      /* the end of a line that means nothing                                             */
+    LLMI_SSE_DISPATCH,  /* nothing: the event is over, what was held back is out                            */
+    LLMI_SSE_BROKEN     /* nothing: the limit was passed                                                    */
 } llmi_sse_state;
 
 typedef struct llmi_sse {
@@ -3597,7 +3852,7 @@ typedef struct llmi_sse {
     size_t      line;            /* bytes of this line                                                    */
     int         lf;              /* a CR ended the last line: an LF belongs to it                         */
     int         in_event;        /* the line's field is "event", else "data"                              */
-    int         lines;           /* data lines: 0, 1, 2 = more                                            */
+    int         any;             /* there was a data line                                                 */
     int         join;            /* an LF is due between two of them                                      */
     int         open;            /* a piece was given out, nothing is held back any more                  */
     int         over;            /* the event was reported: the next call starts afresh                   */
@@ -3616,7 +3871,7 @@ LLMI_FN void llmi_sse_init(llmi_sse *s) {
 LLMI_FN llmi_sse_event llmi_sse_finish(llmi_sse *s, llmi_sse_event event) {
     s->state = LLMI_SSE_LINE;
     s->size = s->line = 0;
-    s->lines = s->join = s->open = 0;
+    s->any = s->join = s->open = 0;
     s->match = 0;
     s->held_len = 0;
     s->over = 1;
@@ -3693,8 +3948,8 @@ LLMI_FN void llmi_sse_read_field(llmi_sse *s) {
         s->name_len = 0;
         s->name[0] = 0;
     } else {
-        s->join = s->lines > 0;
-        if (s->lines < 2) s->lines++;
+        s->join = s->any;
+        s->any = 1;
     }
 }
 
@@ -3765,7 +4020,7 @@ LLMI_FN llmi_sse_event llmi_sse_blank(llmi_sse *s) {
 LLMI_FN llmi_sse_event llmi_sse_end_line(llmi_sse *s, const char **p) {
     s->lf = *(*p)++ == '\r';
     if (s->state == LLMI_SSE_LINE) return llmi_sse_blank(s);
-    if (s->state == LLMI_SSE_VALUE && !s->in_event) s->size += s->line;   /* other lines leave nothing behind */
+    if (s->state == LLMI_SSE_VALUE && !s->in_event) s->size += s->line;   /* other lines leave nothing */
     s->line = 0;
     s->state = LLMI_SSE_LINE;
     return LLMI_SSE_MORE;
@@ -3820,8 +4075,8 @@ LLMI_FN llmi_sse_event llmi_sse_next(llmi_sse *s, const char **p, const char *en
     return s->state == LLMI_SSE_BROKEN ? LLMI_SSE_ERROR : LLMI_SSE_MORE;
 }
 
-/* The input is over. LLMI_SSE_EVENT: an event with data was not reported yet (what could still have become [DONE] of
-   it is dropped); LLMI_SSE_DONE: it is [DONE]; else LLMI_SSE_MORE, or LLMI_SSE_ERROR again. */
+/* The input is over. LLMI_SSE_EVENT: an event with data was not reported yet (a payload that is the beginning of
+   [DONE] was not given out); LLMI_SSE_DONE: it is [DONE]; else LLMI_SSE_MORE, or LLMI_SSE_ERROR again. */
 LLMI_FN llmi_sse_event llmi_sse_eof(llmi_sse *s) {
     llmi_sse_event event;
     if (s->state == LLMI_SSE_BROKEN) return LLMI_SSE_ERROR;
@@ -3832,7 +4087,7 @@ LLMI_FN llmi_sse_event llmi_sse_eof(llmi_sse *s) {
 }
 
 
-/* ============================================================================================================
+/* ===========================================================================================================
    >>net                                     TCP and DNS with POSIX sockets: the default behind the net hooks
    RFC 1035 and 2181 (DNS), 6761 6.3 (localhost), 6891 (larger answers), 8305 (the race between addresses).
 
@@ -3849,18 +4104,24 @@ LLMI_FN llmi_sse_event llmi_sse_eof(llmi_sse *s) {
    of the thread, ignores deadlines and cancelling while it looks, and keeps a glibc program from being fully
    static.
 
+   Also overridable: LLM_HOSTS_FILE, LLM_RESOLV_CONF, LLM_DNS_SERVER (asked where resolv.conf names nobody or
+   cannot be read; "" = none) and LLM_DNS_PORT. With LLM_NO_FILES neither file is read.
+
    Optional, for event loops, outside the group, with defaults for net hooks of your own:
      LLM_NET_WANTS(ctx, conn)     while OPEN is in progress: LLM_WANT_READ | LLM_WANT_WRITE to wait for
                                   (default both)
-     LLM_NET_TIMER_MS(ctx, conn)  while OPEN is in progress: call it again after so many ms even if nothing came (a
-                                  query to repeat, the next address to try); -1 = no need (default)
-     LLM_NET_SERIAL(ctx, conn)    counts up whenever LLM_NET_FD shows another socket, which may have the number
-                                  of the one before (default 0)
-     LLM_NET_WHY(ctx, conn)       what went wrong or is waited for, as part of a sentence for messages, never NULL;
-                                  static text; ask before CLOSE (default "")
-   ============================================================================================================ */
+     LLM_NET_TIMER_MS(ctx, conn)  while OPEN is in progress: call it again after so many ms even if nothing
+                                  came (a query to repeat, the next address to try); -1 = no need (default)
+     LLM_NET_SERIAL(ctx, conn)    counts up whenever LLM_NET_FD shows another socket, which may have the
+                                  number of the one before (default 0)
+     LLM_NET_WHY(ctx, conn)       what went wrong or is waited for, as part of a sentence for messages, never
+                                  NULL; static text; ask before CLOSE (default "")
+   ======================================================================================================== */
 #if LLMI_HAS_SOCKETS
 
+#if defined(LLM_NET_WANTS) || defined(LLM_NET_TIMER_MS) || defined(LLM_NET_SERIAL) || defined(LLM_NET_WHY)
+  #error "llm_openai.h: LLM_NET_WANTS, _TIMER_MS, _SERIAL and _WHY go with net hooks of your own."
+#endif
 #include <net/if.h>                    /* if_nametoindex: fe80::1%eth0 */
 
 #ifdef LLM_USE_GETADDRINFO
@@ -3884,6 +4145,9 @@ LLMI_FN llmi_sse_event llmi_sse_eof(llmi_sse *s) {
 #endif
 #ifndef LLM_RESOLV_CONF
   #define LLM_RESOLV_CONF "/etc/resolv.conf"
+#endif
+#ifndef LLM_DNS_SERVER                 /* where resolv.conf names none, or cannot be read */
+  #define LLM_DNS_SERVER "127.0.0.1"
 #endif
 #ifndef LLM_DNS_PORT
   #define LLM_DNS_PORT 53
@@ -4211,7 +4475,7 @@ LLMI_FN size_t llmi_dns_query(unsigned char out[LLMI_DNS_QUERY], unsigned id, co
 }
 
 /* Reads the name at *pos and moves *pos behind it. out gets it without pointers, in lower case. Returns its
-   length, 0 if it is broken. A pointer must lead to before all that was read of this name, so there is an end. */
+   length, 0 if it is broken. A pointer must lead to before all that was read of this name, so it ends. */
 LLMI_FN size_t llmi_dns_name_get(const unsigned char *p, size_t n, size_t *pos,
                                  unsigned char out[LLMI_DNS_NAME]) {
     size_t at = *pos, low = at, len = 0, i;
@@ -4261,8 +4525,9 @@ LLMI_FN int llmi_dns_record(const unsigned char *p, size_t n, size_t *pos, unsig
     return 1;
 }
 
-/* One pass over `count` answers for the records of the name cur. Addresses go to the list; a CNAME replaces cur,
-   and the caller makes another pass. Returns 1 if there was one, -1 if a record is broken (those before it count). */
+/* One pass over `count` answers for the records of the name cur. Addresses go to the list; a CNAME replaces
+   cur, and the caller makes another pass. Returns 1 if there was one, -1 if a record is broken (those before
+   it count). */
 LLMI_FN int llmi_dns_pass(const unsigned char *p, size_t n, size_t pos, unsigned count, unsigned type,
                           unsigned char cur[LLMI_DNS_NAME], size_t *cur_len, llmi_ip_list *list) {
     unsigned char name[LLMI_DNS_NAME];
@@ -4286,8 +4551,8 @@ LLMI_FN int llmi_dns_pass(const unsigned char *p, size_t n, size_t pos, unsigned
     return *cur_len != 0 ? 1 : -1;
 }
 
-/* What the datagram p[0..n) says to the query (id, name, type). Id and question must be the same (RFC 5452 9.1);
-   the connected socket has compared addresses and ports. */
+/* What the datagram p[0..n) says to the query (id, name, type). Id and question must be the same (RFC 5452
+   9.1); the connected socket has compared addresses and ports. */
 LLMI_FN llmi_dns_result llmi_dns_answer(const unsigned char *p, size_t n, unsigned id,
                                         const unsigned char *name, size_t name_len, unsigned type,
                                         llmi_ip_list *list) {
@@ -4489,14 +4754,12 @@ LLMI_FN void llmi_resolv_load(void *ctx, llmi_resolv *r, int want) {
     llmi_resolv_init(r, want);
     llmi_words_init(&w, llmi_resolv_word, r);
     llmi_words_file(ctx, &w, LLM_RESOLV_CONF);
-    if (r->servers == 0) {               /* as the C libraries do */
-        r->servers = 1;
-        (void)llmi_ip_parse(&r->server[0], "127.0.0.1", 9);
-    }
+    if (r->servers == 0) r->servers = llmi_ip_parse(&r->server[0], LLM_DNS_SERVER, strlen(LLM_DNS_SERVER));
 }
 
-/* Puts the form of the name that c->candidate stands for into c->name. A name with enough dots is first asked for
-   as it is, then with each search domain behind it; one with fewer dots the other way round. 0 = no such form. */
+/* Puts the form of the name that c->candidate stands for into c->name. A name with enough dots is first asked
+   for as it is, then with each search domain behind it; one with fewer dots the other way round. 1 done, 0
+   there is no such form, -1 it would be too long: try the next. */
 LLMI_FN int llmi_dns_candidate(void *ctx, llm_net_conn *c, const char *host) {
     llmi_resolv r;
     size_t len = llmi_dns_host_len(host), i;
@@ -4519,7 +4782,7 @@ LLMI_FN int llmi_dns_candidate(void *ctx, llm_net_conn *c, const char *host) {
     c->name_len = llmi_dns_name_add(c->name, 0, host, len);
     if (c->name_len == 0) return 0;
     if (r.domain_len > 0) c->name_len = llmi_dns_name_add(c->name, c->name_len, r.domain, r.domain_len);
-    if (c->name_len == 0) return -1;     /* this one is too long; the next may do */
+    if (c->name_len == 0) return -1;
     c->name[c->name_len++] = 0;
     return 1;
 }
@@ -4864,7 +5127,7 @@ LLMI_FN int llmi_net_timer_ms(void *ctx, const llm_net_conn *c) {
     return ms < 0 || ms > LLMI_NET_BLIND_MS ? LLMI_NET_BLIND_MS : ms;
 }
 
-/* 1 open, 0 in progress, LLM_NET_NO_HOST, _REFUSED, _FAILED. Waits once, so it may return 0 before its time. */
+/* 1 open, 0 in progress, LLM_NET_NO_HOST, _REFUSED, _FAILED. Waits once: may return 0 before its time. */
 LLMI_FN int llmi_net_open(void *ctx, llm_net_conn *c, const char *host, int port, int timeout_ms) {
     struct pollfd s[LLMI_NET_SOCKETS];
     int timer, r = llmi_net_step(ctx, c, host, port);
@@ -4884,7 +5147,7 @@ LLMI_FN void llmi_net_timeout(const llm_net_conn *c, int option, int *set_ms, in
     if (setsockopt(c->fd, SOL_SOCKET, option, &t, sizeof t) == 0) *set_ms = timeout_ms;
 }
 
-/* What a failed send or recv means: 0 nothing yet, also after a signal: the caller looks at its cancel flag. */
+/* What a failed send or recv means: 0 nothing yet, also after a signal (the caller has a cancel flag). */
 LLMI_FN long llmi_net_result(llm_net_conn *c) {
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return 0;
     c->why = llmi_net_errno(errno);
@@ -4966,7 +5229,7 @@ LLMI_FN int llmi_net_wait_slices(llm_wait_item *items, size_t n, int timeout_ms)
 }
 
 #if LLMI_HAS_EPOLL
-/* Any number: an epoll set for this one wait, n + 3 system calls and no memory. ONESHOT: each is told once. */
+/* Any number: an epoll set for this one wait, n + 3 system calls, no memory. ONESHOT: each is told once. */
 LLMI_FN int llmi_net_wait_set(int set, llm_wait_item *items, size_t n, int timeout_ms) {
     struct epoll_event e[LLMI_NET_SLICE];
     size_t i;
@@ -4991,7 +5254,7 @@ LLMI_FN int llmi_net_wait_set(int set, llm_wait_item *items, size_t n, int timeo
 }
 #endif
 
-/* More than one slice. Where no set can be had (no epoll, too many open files) the slices are looked at in turn. */
+/* More than one slice. Where no set can be had (no epoll, too many open files): slice after slice. */
 LLMI_FN int llmi_net_wait_many(llm_wait_item *items, size_t n, int timeout_ms) {
 #if LLMI_HAS_EPOLL
     int ready, set = epoll_create1(EPOLL_CLOEXEC);
@@ -5004,8 +5267,8 @@ LLMI_FN int llmi_net_wait_many(llm_wait_item *items, size_t n, int timeout_ms) {
     return llmi_net_wait_slices(items, n, timeout_ms);
 }
 
-/* Until one is ready, timeout_ms are over (-1 = no limit) or a signal came. An item whose conn is NULL or has no
-   descriptor is passed over. Returns how many are ready, 0 = none, < 0 on failure. Up to 64 items cost one poll(). */
+/* Until one is ready, timeout_ms are over (-1 = no limit) or a signal came. An item whose conn is NULL or has
+   no descriptor is passed over. Returns how many are ready, < 0 on failure. Up to 64 cost one poll(). */
 LLMI_FN int llmi_net_wait(llm_wait_item *items, size_t n, int timeout_ms) {
     size_t i;
     for (i = 0; i < n; i++) items[i].ready = 0;
@@ -11018,13 +11281,115 @@ LLM_API llm_cost_source llm_price_lookup(const llm_client *client, const char *m
     return s;
 }
 
-
 #ifdef __cplusplus
 }
 #endif
 
 /* ============================================================================================================
-   >>end                                                                       private macros end here
+   >>end                                                                 private macros end here; history; licence
    ============================================================================================================ */
+
+#ifndef LLMI_KEEP_MACROS     /* tests call private functions and need them */
+/* BEGIN BEARSSL UNDEF */
+/* END BEARSSL UNDEF */
+#undef LLMI_HOSTED
+#undef LLMI_POSIX
+#undef LLMI_OWN_MEMORY
+#undef LLMI_OWN_NET
+#undef LLMI_OWN_CLOCK
+#undef LLMI_NET_SECURE
+#undef LLMI_HAS_TLS
+#undef LLMI_HAS_SOCKETS
+#undef LLMI_HAS_NET
+#undef LLMI_HAS_PRICING
+#undef LLMI_HAS_TOOLS
+#undef LLMI_HAS_FILES
+#undef LLMI_HAS_ENV
+#undef LLMI_HAS_LOG
+#undef LLMI_FN
+#undef LLMI_UNIT
+#undef LLMI_JSON_KEY_MAX
+#undef LLMI_JSON_BUF
+#undef LLMI_JN_WHOLE
+#undef LLMI_DOUBLE_DIGITS
+#undef LLMI_DOUBLE_WORDS
+#undef LLMI_HTTP_MAX_CHUNK_LINE
+#undef LLMI_HTTP_FRAMING
+#undef LLMI_HTTP_HAS_LENGTH
+#undef LLMI_HTTP_BAD_LENGTH
+#undef LLMI_HTTP_LENGTHS
+#undef LLMI_HTTP_HAS_CODING
+#undef LLMI_HTTP_BAD_CODING
+#undef LLMI_HTTP_COMPRESSED
+#undef LLMI_HTTP_CLOSE
+#undef LLMI_HTTP_KEEP
+#undef LLMI_HTTP_RETRY_MS
+#undef LLMI_HAS_RESOLVER
+#undef LLMI_HAS_EPOLL
+#undef LLMI_NET_QUIET
+#undef LLMI_NET_ADDRS
+#undef LLMI_NET_STAGGER_MS
+#undef LLMI_NET_SLICE
+#undef LLMI_NET_BLIND_MS
+#undef LLMI_DNS_DELAY_MS
+#undef LLMI_DNS_SERVERS
+#undef LLMI_DNS_SEARCH
+#undef LLMI_DNS_TIMEOUT_MS
+#undef LLMI_DNS_ATTEMPTS
+#undef LLMI_DNS_NAME
+#undef LLMI_DNS_QUERY
+#undef LLMI_DNS_PACKET
+#undef LLMI_DNS_FLOOD
+#undef LLMI_NET_FILE_MAX
+#undef LLMI_DNS_A
+#undef LLMI_DNS_CNAME
+#undef LLMI_DNS_AAAA
+#undef LLMI_DNS_TYPE
+#undef LLMI_NET_SOCKETS
+#undef LLMI_NET_MOST
+#undef LLMI_HAS_FD
+#undef LLMI_HAS_WAIT
+#undef LLMI_TLS_IN_MIN
+#undef LLMI_TLS_OUT_MIN
+#undef LLMI_TLS_IN_FULL
+#undef LLMI_TLS_SESSION_S
+#undef LLMI_CERT_DEPTH
+#undef LLMI_TLS_ANCHORS
+#undef LLMI_TLS_STORE
+#undef LLMI_PRICE_DATE
+#undef LLMI_PRICE_OPENAI_ROWS
+#undef LLMI_SCRUB_FREE
+#undef LLMI_WIRE_DEPTH
+#undef LLMI_MEMO
+#undef LLMI_SECRET_MIN
+#undef LLMI_BURST
+#endif /* LLMI_KEEP_MACROS */
+
 #endif /* LLM_OPENAI_C */
 #endif /* LLM_OPENAI_IMPLEMENTATION */
+
+/* VERSIONS
+   Semantic versioning. Public names and their meaning change only with MAJOR (before 1.0: MINOR); names that start with
+   llmi_ or LLMI_ are private and may change with any version. Struct fields may be added: zero what you do not use, and
+   compile all files of a program against the same version.
+
+   0.1.0  2026-11-22  first version
+
+   LICENCE
+
+   MIT License
+
+   Copyright (c) 2026 llm_openai.h authors
+
+   Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
+   documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
+   rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
+   persons to whom the Software is furnished to do so, subject to the following conditions:
+
+   The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
+   Software.
+
+   THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
+   WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
+   COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
+   OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE. */

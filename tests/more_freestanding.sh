@@ -1,0 +1,90 @@
+#!/bin/sh
+# more_freestanding.sh: the protocol core without a C library. freestanding/main.c is linked with freestanding/string.c and
+# nothing else (-nostdlib), and reads one answer from memory at every two-way split into the golden log.
+cd "$(dirname "$0")" || exit 1
+header=${HDR:-..}
+CC=${CC:-cc}
+case $(uname -sm) in
+    "Linux x86_64" | "Linux aarch64") ;;
+    *) echo "SKIPPED more_freestanding: needs Linux on x86-64 or aarch64"; exit 77 ;;
+esac
+T=$(mktemp -d "${TMPDIR:-/tmp}/llm_free.XXXXXX") || exit 1
+trap 'rm -rf "$T"' EXIT
+trap 'exit 1' HUP INT TERM
+passed=0 failed=0
+ok() { passed=$((passed + 1)); }
+bad() {
+    failed=$((failed + 1))
+    echo "FAILED $1"
+    [ ! -s "${2:-/dev/null}" ] || head -n 20 "$2" | sed 's/^/    /'
+}
+
+for name in answer:stream.http golden:stream.log; do
+    perl -0777 -e '
+        my ($name, $file) = split /:/, $ARGV[0];
+        open F, "<:raw", "data/freestanding/$file" or die "$file: $!";
+        my @b = unpack "C*", <F>;
+        print "static const char ${name}[] =\n";
+        while (my @l = splice @b, 0, 32) { print "    \"", map({ sprintf "\\%03o", $_ } @l), "\"\n" }
+        print "    ;\nstatic const size_t ${name}_len = sizeof $name - 1;\n";
+    ' $name >> "$T/data.h" || exit 1
+done
+perl data/freestanding/make.pl | cmp -s - data/freestanding/stream.http || bad "stream.http is not what make.pl makes"
+
+FLAGS="-std=c99 -ffreestanding -fno-stack-protector -fno-pie -Wall -Wextra -Werror -I$T -I$header -isystem freestanding/include"
+five="memcmp memcpy memmove memset strlen"
+
+# undefined FILE: what an object needs from outside, without the helpers that the compiler itself calls
+undefined() { nm -u "$1" | awk '{ print $NF }' | sort -u; }
+only_five() {
+    undefined "$2" > "$T/u"
+    printf '%s\n' $five > "$T/five"
+    comm -23 "$T/u" "$T/five" > "$T/other"
+    helpers='aeabi_.*|u?(div|mod)[dt]i3|udivmod[dt]i4|(ashl|ashr|lshr|mul)[dt]i3|(neg|cmp|ucmp)[dt]i2|(fix|float).*'
+    helpers="$helpers|(add|sub|mul|div)df3|[a-z]+df2|(popcount|bswap|clz)[ds]i2|x86\\.get_pc_thunk.*"
+    grep -E "^__($helpers)\$" "$T/other" > "$T/libgcc"
+    comm -23 "$T/other" "$T/libgcc" > "$T/wrong"
+    if [ -s "$T/wrong" ]; then bad "$1: needs more than the five string functions" "$T/wrong"; else
+        ok
+        echo "$1: needs $(comm -12 "$T/u" "$T/five" | tr '\n' ' ')"
+        [ ! -s "$T/libgcc" ] || echo "    and of libgcc $(tr '\n' ' ' < "$T/libgcc")"
+    fi
+}
+
+compilers=$CC
+if command -v clang > /dev/null 2>&1; then compilers="$CC clang"; fi
+for c in $(printf '%s\n' $compilers | sort -u); do
+    for o in -O0 -Os -O2; do
+        # shellcheck disable=SC2086
+        if ! $c $FLAGS $o -c -o "$T/main.o" freestanding/main.c 2> "$T/err" ||
+            ! $c $FLAGS $o -fno-builtin -c -o "$T/string.o" freestanding/string.c 2> "$T/err"; then
+            bad "$c $o: does not compile" "$T/err"
+            continue
+        fi
+        only_five "$c $o" "$T/main.o"
+        if ! $c -nostdlib -static -no-pie -o "$T/program" "$T/main.o" "$T/string.o" 2> "$T/err"; then
+            bad "$c $o: does not link" "$T/err"
+            continue
+        fi
+        timeout 200 "$T/program" > "$T/out"
+        status=$?
+        tail -n 2 "$T/out" | tr '\n' ' '
+        echo "text $(size "$T/program" | awk 'NR == 2 { print $1 }') bytes, string functions and the test included"
+        good=$(sed -n 's/^\([0-9]*\) splits good, 0 bad$/\1/p' "$T/out")
+        if [ $status -eq 0 ] && [ "${good:-0}" -gt 1000 ]; then passed=$((passed + good)); else
+            bad "$c $o: status $status" "$T/out"
+        fi
+    done
+done
+
+# what a 32-bit target would need: compiled only
+if echo 'int x;' | $CC -m32 -ffreestanding -x c -c -o /dev/null - 2> /dev/null; then
+    # shellcheck disable=SC2086
+    if $CC -m32 $FLAGS -fno-pic -Os -c -o "$T/main32.o" freestanding/main.c 2> "$T/err"; then
+        only_five "32 bits, -Os" "$T/main32.o"
+    else
+        bad "32 bits: does not compile" "$T/err"
+    fi
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
