@@ -1642,7 +1642,7 @@ typedef struct llmi_json {
     unsigned char keep_half;
     unsigned char in_object;   /* the innermost open container is an object                                         */
     char          part[4];
-    unsigned char outer[LLM_MAX_JSON_DEPTH / 8];   /* in_object of the levels around it, one bit each               */
+    unsigned char outer[(LLM_MAX_JSON_DEPTH + 7) / 8];   /* in_object of the levels around it, one bit each        */
     char          buf[LLMI_JSON_BUF + 8];
 } llmi_json;
 
@@ -2012,7 +2012,7 @@ LLMI_FN llmi_json_event llmi_json_next(llmi_json *j, const char **pp, const char
             continue;
         } else if (c <= ' ' && llmi_is_blank((int)c)) {
             p++;
-            if (j->state == LLMI_JS_START) j->state = LLMI_JS_VALUE;   /* a byte order mark comes first, or not at all */
+            if (j->state == LLMI_JS_START) j->state = LLMI_JS_VALUE;   /* a byte order mark comes before any blank */
             continue;
         } else {
             e = llmi_json_between(j, c);
@@ -2086,7 +2086,7 @@ LLMI_FN void llmi_decimal_read(llmi_decimal *d, const char *s, size_t n) {
     if (s < end) s++;   /* the e */
     if (s < end && (*s == '-' || *s == '+')) minus = *s++ == '-';
     for (; s < end && llmi_is_digit((unsigned char)*s); s++) {
-        if (e < (int64_t)1 << 58) e = e * 10 + (*s - '0');   /* more than any text has digits: what it is no longer matters */
+        if (e < (int64_t)1 << 58) e = e * 10 + (*s - '0');   /* beyond that it exceeds the digits of any text */
     }
     d->exp10 += minus ? -e : e;
 }
@@ -2449,8 +2449,8 @@ LLMI_FN const char *llmi_json_members(const char *object, size_t n, size_t *inne
 }
 
 /* ---- JSON pointer, RFC 6901 ------------------------------------------------------------------------------------
-   A token is what stands behind a '/'. Keys are compared unescaped. Of equal keys the last one counts, as in Python and
-   JavaScript. */
+   A token is what stands behind a '/'. Keys are compared unescaped. Of equal keys the last one counts, as in Python
+   and JavaScript. */
 typedef struct llmi_pointer {
     const char *token;      /* its '/': what is looked for in the container that is searched now                */
     int         depth;      /* of that container; 0 = none is open                                              */
@@ -2529,8 +2529,9 @@ LLMI_FN llmi_pointer_step llmi_pointer_value(llmi_pointer *w, const llmi_json *j
 /* Reads to the end of the value that began with event e. (llmi_json_skip() would not say where it ends.) */
 LLMI_FN void llmi_pointer_pass(llmi_json *j, llmi_json_event e, const char **p, const char *end) {
     int depth = j->depth - (e == LLMI_JSON_OBJECT || e == LLMI_JSON_ARRAY);
-    while (e != LLMI_JSON_ERROR && e != LLMI_JSON_MORE && (j->depth > depth || (e == LLMI_JSON_STRING && !j->last))) {
+    while (j->depth > depth || (e == LLMI_JSON_STRING && !j->last)) {
         e = llmi_json_next(j, p, end);
+        if (e == LLMI_JSON_ERROR || e == LLMI_JSON_MORE) break;
     }
 }
 
@@ -2560,7 +2561,8 @@ LLMI_FN llm_status llmi_json_get(const char *json, size_t len, const char *point
     memset(out, 0, sizeof *out);
     memset(&w, 0, sizeof w);
     if (!llmi_pointer_valid(pointer)) {
-        return llmi_fail(error, LLM_ERR_USAGE, "%q is no JSON pointer: it begins with '/', and ~ is ~0, / is ~1", pointer);
+        return llmi_fail(error, LLM_ERR_USAGE, "%q is no JSON pointer: it begins with '/', and ~ is ~0, / is ~1",
+                         pointer);
     }
     w.token = pointer;
     w.wanted = 1;
@@ -8595,7 +8597,7 @@ LLMI_FN int llmi_wire_new_tool(llmi_wire *w) {
 }
 
 LLMI_FN int llmi_wire_object(llmi_wire *w) {
-    int in = w->depth > 0 ? w->stack[w->depth - 1] : LLMI_IN_LIST;
+    int in = w->depth > 0 ? (int)w->stack[w->depth - 1] : (int)LLMI_IN_LIST;
     switch (in) {
     case LLMI_IN_LIST: return llmi_wire_push(w, LLMI_IN_ROOT);
     case LLMI_IN_CHOICES:

@@ -229,8 +229,8 @@ static void test_dates(void) {
         "Sun, 06 Nov 1994 08:49:61 GMT", "Sun, 00 Nov 1994 08:49:37 GMT", "Sun, 31 Nov 1994 08:49:37 GMT",
         "Sun, 29 Feb 1900 08:49:37 GMT", "Sun, 29 Feb 2023 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 UTC",
         "Sun, 06 Nov 100000 08:49:37 GMT", "Sunday, 06 Nov 1994 08:49:37 GMT", "Sun, 06-Nov-94 08:49:37 GMT",
-        "Sun Nov 06 08:49:37 94", "Sonntag, 06-Nov-94 08:49:37 GMT", "Sun", "Sunday", "", "Sun, -6 Nov 1994 08:49:37 GMT",
-        "Sun, 06 Nov 1994 08-49-37 GMT"};
+        "Sun Nov 06 08:49:37 94", "Sonntag, 06-Nov-94 08:49:37 GMT", "Sun", "Sunday", "",
+        "Sun, -6 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08-49-37 GMT"};
     int64_t t;
     size_t i;
     char text[64];

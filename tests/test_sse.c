@@ -252,8 +252,8 @@ static void judge_stream(const char *p, size_t n, run *out) {
 
 static void test_random(void) {
     static const char *const pieces[] = {"data", "data: ", "data:", "event: ", "event", "error", ":", " ", "\n", "\r",
-                                         "\r\n", "\n\n", "[DONE]", "[DO", "NE]", "{\"a\":1}", "id: 1", "\t", "x", "d", "e",
-                                         "\xEF\xBB\xBF", "\xEF", "\n\ndata: [DONE]\n\n", "retry: 1", "\r\r"};
+                                         "\r\n", "\n\n", "[DONE]", "[DO", "NE]", "{\"a\":1}", "id: 1", "\t", "x",
+                                         "d", "e", "\xEF\xBB\xBF", "\xEF", "\n\ndata: [DONE]\n\n", "retry: 1", "\r\r"};
     static run wanted, got;
     unsigned seed = 7;
     int i, same = 1;

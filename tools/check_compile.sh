@@ -16,7 +16,7 @@ STRICT="-Wall -Wextra -Werror"
 # good NAME COMPILER FLAGS FILE / error NAME FLAGS FILE: must compile; must stop at an #error of ours
 good() {
     # shellcheck disable=SC2086
-    if $2 $3 -I"$INC" -I"$BEARSSL_INC" -c -o "$T/good.o" "$4" 2> "$T/err"; then ok; else bad "$1" "$T/err"; fi
+    if $2 $3 -I"$INC" -I"$BEARSSL_INC" -fsyntax-only "$4" 2> "$T/err"; then ok; else bad "$1" "$T/err"; fi
 }
 error() {
     # shellcheck disable=SC2086

@@ -63,9 +63,11 @@ cuts -DLLM_NO_TLS
 [ ! -f "$BEARSSL_INC/bearssl.h" ] || cuts ""
 
 # no prototype of a private function: bottom-up needs none
-perl -0777 -ne 's{/\*.*?\*/}{ my $c = $&; $c =~ tr/\n//cd; $c }gse; my $n = 0;
-    while (/^LLMI_FN[^;{}]*?\)\s*;/mg) { my $l = 1 + (substr($_, 0, $-[0]) =~ tr/\n//); print "line $l\n" }' \
-    "$HEADER" > "$T/protos"
+perl -0777 -ne 's{/\*.*?\*/}{ my $c = $&; $c =~ tr/\n//cd; $c }gse; 
+    while (/^LLMI_FN[^;{}()]*?(\w+)\([^;{}]*?\)\s*;/mg) {
+        my ($name, $line) = ($1, 1 + (substr($_, 0, $-[0]) =~ tr/\n//));
+        print "line $line: $name\n";
+    }' "$HEADER" > "$T/protos"
 expect_empty "prototypes of private functions" "$T/protos"
 
 # size of functions: 120 lines at most

@@ -1,11 +1,11 @@
 #!/bin/sh
-# bundle_check.sh: is the BearSSL inside build/llm_openai.h still BearSSL?
+# more_bundle.sh: is the BearSSL inside build/llm_openai.h still BearSSL?
 #
 # BearSSL's own test programs are compiled into one file with all of BearSSL, as the bundler changes it, and
 # must pass at -O2 and -O3. What is shipped must be a part of that same text, function by function. Each of
 # these checks is also given a planted defect that it has to find. Needs a C compiler and Debian's base tools.
 #
-#   usage: [CC=cc] [HDR=folder of llm_openai.h] [BUILD=build folder] sh tests/bundle_check.sh
+#   usage: [CC=cc] [HDR=folder of llm_openai.h] [BUILD=build folder] sh tests/more_bundle.sh
 
 cd "$(dirname "$0")/.." || exit 1
 CC=${CC:-cc}
