@@ -50,8 +50,8 @@
 
    One question:
 
-       #include <stdio.h>
        #include "llm_openai.h"
+       #include <stdio.h>
        int main(void) {
            llm_config config = {0};                 // key, URL and model from OPENAI_API_KEY, _BASE_URL, _MODEL
            llm_request request = {0};
@@ -73,8 +73,8 @@
 
    Streaming: llm_chat_stream() with a function that gets each piece; or pull them, which never calls back:
 
-       #include <stdio.h>
        #include "llm_openai.h"
+       #include <stdio.h>
        void ask(llm_client *client, const llm_request *request) {
            llm_call *call;
            llm_event event;
@@ -162,6 +162,7 @@
    LLM_MAX_TOOL_CALLS              tool calls of a choice                                     128
    LLM_MAX_RETRY_AFTER_MS          a server that asks for more is not asked again             120,000
    LLM_MAX_CA_BYTES                bytes of a file of CA certificates                         8 MiB
+   LLM_MEMO_SIZE                   bytes remembered of what a stream repeats, three times     320, freestanding 1 (off)
    LLM_READ_SIZE                   receive buffer of a connection                             4096, freestanding 1024
 
    Places:
@@ -325,8 +326,11 @@ typedef enum llm_cost_source {
     LLM_COST_PROVIDER       /* the server said what it charged                                     */
 } llm_cost_source;
 
-/* Prices in USD per 1M tokens. In a table of yours a trailing field that is 0 is "not given", so that
-   {"my-model", 1.0, 0.5, 2.0} is a whole row; llm_price_lookup() answers a rate that does not exist as -1. */
+/* Prices in USD per 1M tokens. input and output: 0 is free. In every other rate 0 or less means "not given", so that
+   {"my-model", 1.0, 0.5, 2.0} is a whole row. Cached and written tokens without a rate cost the input rate of their
+   tier or context length; any other rate that is needed and missing makes the cost unknown (-1). For cached tokens
+   that are free write 1e-9: it rounds to nothing. A cost is computed in whole 1e-12 USD per token.
+   llm_price_lookup() answers a rate that does not exist as -1. */
 typedef struct llm_price {
     const char *model;
     double input, cached_input, output;
@@ -607,7 +611,8 @@ LLM_API llm_status  llm_json_string(const char *json, const char *pointer, char 
 LLM_API llm_status  llm_json_number(const char *json, const char *pointer, double *out);
 LLM_API llm_status  llm_json_bool(const char *json, const char *pointer, int *out);
 
-/* Appending to a text. Errors stick: LLM_ERR_MEMORY or LLM_ERR_LIMIT comes back from this and all later calls. */
+/* Appending to a text. Errors stick: LLM_ERR_MEMORY, LLM_ERR_LIMIT or LLM_ERR_USAGE comes back from this and all later
+   calls. */
 LLM_API llm_status  llm_text_add(llm_text *text, const char *s);
 LLM_API llm_status  llm_text_add_json_string(llm_text *text, const char *s, size_t len);   /* with its quotes */
 LLM_API llm_status  llm_text_add_number(llm_text *text, double value);   /* shortest that reads back the same */
@@ -791,6 +796,13 @@ extern "C" {
 #endif
 #ifndef LLM_MAX_RETRY_AFTER_MS     /* a server that asks for a longer wait is not asked again */
   #define LLM_MAX_RETRY_AFTER_MS 120000
+#endif
+#ifndef LLM_MEMO_SIZE              /* bytes of each repeated part of a stream's events that are remembered: speed for RAM */
+  #if LLMI_HOSTED
+    #define LLM_MEMO_SIZE 320
+  #else
+    #define LLM_MEMO_SIZE 1
+  #endif
 #endif
 #ifndef LLM_READ_SIZE              /* receive buffer of one connection: one RECV asks for at most this */
   #if LLMI_HOSTED
@@ -1022,8 +1034,9 @@ LLMI_FN const char *llmi_find(const char *p, const char *end, char c) {
 /* First byte of [p, end) that a JSON string or UTF-8 check must look at: control, '"', '\\' or above 0x7F.
    One word at a time. Exclusive-or with 2 takes '"' to 0x20 and keeps control characters below it, so that one
    subtraction finds both. A borrow can flag a byte too many, but only above one that is rightly flagged (in a
-   little-endian word: behind it), so the lowest flag is exact; in the other byte order the byte loop finds the place. */
-LLMI_FN const char *llmi_plain_end(const char *p, const char *end) {
+   little-endian word: behind it), so the lowest flag is exact; in the other byte order the byte loop finds the place.
+   inline: most strings are short, and the call would cost half as much as the scan. */
+LLMI_FN inline const char *llmi_plain_end(const char *p, const char *end) {
     const unsigned long ones = ~0ul / 255;
     while ((size_t)(end - p) >= sizeof(long)) {
         unsigned long w;
@@ -1236,7 +1249,7 @@ struct llm_text {
     size_t     n;      /* bytes in it                        */
     size_t     cap;    /* bytes allocated, the NUL included  */
     size_t     max;    /* n never exceeds it                 */
-    llm_status err;    /* LLM_OK, LLM_ERR_MEMORY, _LIMIT     */
+    llm_status err;    /* LLM_OK, LLM_ERR_MEMORY, _LIMIT, _USAGE */
 };
 
 LLMI_FN void llmi_text_init(llm_text *t, llmi_mem *mem, size_t max) {
@@ -1311,7 +1324,7 @@ LLMI_FN void llmi_text_put(llm_text *t, const char *s, size_t n) {
     if (n == 0) return;
     if (!llmi_text_reserve(t, n)) {
         if (t->mem != NULL || t->p == NULL || t->n >= t->max) return;
-        n = t->max - t->n;               /* a fixed text keeps what fits */
+        n = llmi_min(n, t->max - t->n);  /* a fixed text keeps what fits */
     }
     if (t->p != NULL) memcpy(t->p + t->n, s, n);
     t->n += n;
@@ -2241,10 +2254,8 @@ LLMI_FN int llmi_double_put(uint64_t q, int e2, int minus, double *out) {
         bits = drop == 64 ? 0 : q >> drop;
         if ((q & half) != 0 && ((q & (half - 1)) != 0 || (bits & 1) != 0)) bits++;
         /* bit 52 of a normal number is the exponent's 1, and a carry out of it is one more, as it must be */
-        if (drop == 11) {
-            if (e2 + drop > 1023 - 52) return 0;
-            bits += (uint64_t)(e2 + drop + 1074) << 52;
-        }
+        if (e2 + drop > 1023 - 52) return 0;
+        bits += (uint64_t)(e2 + drop + 1074) << 52;
     }
     if (bits >= (uint64_t)0x7FF << 52) return 0;
     bits |= (uint64_t)minus << 63;
@@ -3974,7 +3985,7 @@ LLMI_FN const char *llmi_sse_read_line(llmi_sse *s, const char *p, const char *e
             break;
         case LLMI_SSE_LINE:
             if (c == '\n' || c == '\r') return p;
-            if (end - p > 6 && memcmp(p, "data: ", 6) == 0) {   /* nearly all lines */
+            if (end - p > 5 && memcmp(p, "data: ", 6) == 0) {   /* nearly all lines */
                 s->in_event = 0;
                 llmi_sse_read_field(s);
                 s->state = LLMI_SSE_VALUE;
@@ -4083,7 +4094,6 @@ LLMI_FN llmi_sse_event llmi_sse_eof(llmi_sse *s) {
     llmi_sse_event event;
     if (s->state == LLMI_SSE_BROKEN) return LLMI_SSE_ERROR;
     if (s->over) llmi_sse_fresh(s);
-    if (s->state == LLMI_SSE_START) s->state = LLMI_SSE_LINE;
     event = llmi_sse_blank(s);
     return event == LLMI_SSE_DATA ? llmi_sse_finish(s, LLMI_SSE_EVENT) : event;
 }
@@ -5213,20 +5223,27 @@ LLMI_FN int llmi_net_wait_slice(llm_wait_item *items, size_t n, int timeout_ms) 
     return r;
 }
 
-/* Any number, anywhere: all slices every 10 ms. */
+/* One look at all of them, slice by slice. */
+LLMI_FN int llmi_net_wait_look(llm_wait_item *items, size_t n) {
+    size_t at;
+    int r, ready = 0;
+    for (at = 0; at < n; at += LLMI_NET_SLICE) {
+        r = llmi_net_wait_slice(items + at, llmi_min(n - at, LLMI_NET_SLICE), 0);
+        if (r < 0) return r;
+        ready += r;
+    }
+    return ready;
+}
+
+/* Looks every 10 ms. */
 LLMI_FN int llmi_net_wait_slices(llm_wait_item *items, size_t n, int timeout_ms) {
-    int r, ready = 0, left = timeout_ms;
+    int ms, r, left = timeout_ms;
     for (;;) {
-        size_t at;
-        for (at = 0; at < n; at += LLMI_NET_SLICE) {
-            r = llmi_net_wait_slice(items + at, llmi_min(n - at, LLMI_NET_SLICE), 0);
-            if (r < 0) return r;
-            ready += r;
-        }
-        if (ready > 0 || left == 0) return ready;
-        r = left < 0 || left > 10 ? 10 : left;
-        if (poll(NULL, 0, r) < 0) return 0;
-        if (left > 0) left -= r;
+        r = llmi_net_wait_look(items, n);
+        if (r != 0 || left == 0) return r;
+        ms = left < 0 || left > 10 ? 10 : left;
+        if (poll(NULL, 0, ms) < 0) return 0;
+        if (left > 0) left -= ms;
     }
 }
 
@@ -5256,10 +5273,16 @@ LLMI_FN int llmi_net_wait_set(int set, llm_wait_item *items, size_t n, int timeo
 }
 #endif
 
-/* More than one slice. Where no set can be had (no epoll, too many open files): slice after slice. */
+/* More than one slice. A busy program finds something at the first look. An idle one waits with a set, which
+   takes longer to make; where none can be had (no epoll, too many open files) it looks again and again. */
 LLMI_FN int llmi_net_wait_many(llm_wait_item *items, size_t n, int timeout_ms) {
+    int ready = llmi_net_wait_look(items, n);
 #if LLMI_HAS_EPOLL
-    int ready, set = epoll_create1(EPOLL_CLOEXEC);
+    int set;
+#endif
+    if (ready != 0 || timeout_ms == 0) return ready;
+#if LLMI_HAS_EPOLL
+    set = epoll_create1(EPOLL_CLOEXEC);
     if (set >= 0) {
         ready = llmi_net_wait_set(set, items, n, timeout_ms);
         (void)close(set);
@@ -5332,7 +5355,7 @@ LLMI_FN int llmi_net_wait(llm_wait_item *items, size_t n, int timeout_ms) {
   #define LLM_NET_WHY(ctx, conn) ((void)(ctx), (void)(conn), "")
 #endif
 /* ============================================================================================================
-   >>tls                                   TLS 1.2 client over BearSSL: engine pump, trust anchors, names, pins, errors
+   >>tls                                   TLS 1.2 client over BearSSL: engine pump, trust anchors, names, errors
 
    Bytes in, bytes out: no socket is touched here. Trust is read through LLM_FILE_READ and LLM_GETENV, the date comes
    from LLM_UNIX_TIME, entropy from LLM_RANDOM.
@@ -5356,7 +5379,8 @@ LLMI_FN int llmi_net_wait(llm_wait_item *items, size_t n, int timeout_ms) {
 extern "C" {
 #endif
 
-/* Where a system keeps its CA certificates: a list of string literals, tried in this order. */
+/* Where a system keeps its CA certificates: a list of string literals, tried in this order; NULL =
+   nowhere. */
 #ifndef LLM_CA_FILES
   #define LLM_CA_FILES \
     "/etc/ssl/certs/ca-certificates.crt",                 /* Debian, Ubuntu, Arch, Alpine */ \
@@ -5442,6 +5466,7 @@ typedef struct llmi_cert {
     unsigned char hashing;                  /* depth + 1 of the element that is hashed, 0 = none  */
     unsigned char capturing;                /* likewise for what goes to store                    */
     unsigned char event;
+    unsigned char light;                    /* only the subject is hashed: enough for the index   */
     uint32_t pos, len;
     uint32_t end[LLMI_CERT_DEPTH];          /* of the open elements                               */
     unsigned char next[LLMI_CERT_DEPTH];    /* what follows each                                  */
@@ -5590,13 +5615,15 @@ LLMI_FN void llmi_cert_curve(llmi_cert *c) {
 LLMI_FN int llmi_cert_closed(llmi_cert *c, int what) {
     size_t n = c->val_len <= sizeof c->val ? (size_t)c->val_len : sizeof c->val;
     switch (what) {
-    case LLMI_CERT_ISSUER: br_sha256_out(&c->sha, c->issuer); break;
+    case LLMI_CERT_ISSUER:
+        if (!c->light) br_sha256_out(&c->sha, c->issuer);
+        break;
     case LLMI_CERT_SUBJECT:
         br_sha256_out(&c->sha, c->subject);
         c->dn_len = c->stored;
         break;
     case LLMI_CERT_SPKI:
-        br_sha256_out(&c->sha, c->spki);
+        if (!c->light) br_sha256_out(&c->sha, c->spki);
         c->event = LLMI_CERT_HAVE_KEY;
         break;
     case LLMI_CERT_KEY: c->has_key = 1; break;
@@ -5737,7 +5764,7 @@ LLMI_FN void llmi_cert_take(llmi_cert *c, const unsigned char *p, size_t n) {
 /* Issuer, subject and key are hashed from their tag on: as they stand in the certificate. */
 LLMI_FN void llmi_cert_tag(llmi_cert *c, unsigned char b) {
     c->tag = b;
-    if (c->at == LLMI_CERT_ISSUER || c->at == LLMI_CERT_SUBJECT || c->at == LLMI_CERT_SPKI) {
+    if (c->at == LLMI_CERT_SUBJECT || (!c->light && (c->at == LLMI_CERT_ISSUER || c->at == LLMI_CERT_SPKI))) {
         br_sha256_init(&c->sha);
         c->hashing = (unsigned char)(c->depth + 1);
         if (c->at == LLMI_CERT_SUBJECT && c->store != NULL) c->capturing = c->hashing;
@@ -5804,7 +5831,7 @@ LLMI_FN size_t llmi_cert_feed(llmi_cert *c, const unsigned char *p, size_t n, in
     return c->at == LLMI_CERT_BAD ? n : i;
 }
 
-/* ---- where trust comes from ---------------------------------------------------------------------------------- */
+/* ---- where trust comes from ------------------------------------------------------------------------------ */
 
 typedef enum llmi_trust_kind {
     LLMI_TRUST_NONE,        /* not looked for yet, or given up                      */
@@ -5842,8 +5869,8 @@ typedef struct llmi_tls_shared {
     char        session_host[256];
 } llmi_tls_shared;
 
-/* Reads PEM (RFC 7468) from text or file in pieces. CRLF, a byte order mark, text between the certificates and a
-   last line without its end are all fine. */
+/* Reads PEM (RFC 7468) from text or file in pieces. CRLF, a byte order mark, text between the certificates
+   and a last line without its end are all fine. */
 typedef struct llmi_pem {
     const llmi_tls_shared *s;
     unsigned char *buf;             /* LLMI_TRUST_FILE: where pieces are read to                        */
@@ -5890,11 +5917,15 @@ LLMI_FN int llmi_pem_more(llmi_pem *r) {
     return 1;
 }
 
+/* -1: no base64. */
 LLMI_FN int llmi_base64_value(int c) {
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (llmi_is_digit(c)) return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
+    static const signed char values['z' - '+' + 1] = {
+        62, -1, -1, -1, 63, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, -1, -1, -1, -1, -1, -1, -1, 0, 1, 2, 3,
+        4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, -1, -1, -1, -1,
+        -1, -1, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48,
+        49, 50, 51
+    };
+    return c >= '+' && c <= 'z' ? values[c - '+'] : -1;
 }
 
 LLMI_FN void llmi_pem_flush(llmi_pem *r, llmi_cert *c) {
@@ -5923,15 +5954,35 @@ LLMI_FN void llmi_pem_base64(llmi_pem *r, llmi_cert *c, int b) {
     if (r->der_len == sizeof r->der) llmi_pem_flush(r, c);
 }
 
+/* Decodes as many base64 characters as there are in a row, but for the first that is something else: the
+   greater part of a file of anchors goes through here. */
+LLMI_FN void llmi_pem_run(llmi_pem *r, llmi_cert *c) {
+    uint32_t acc = r->acc;
+    int bits = r->bits, v;
+    while (r->i < r->n && (v = llmi_base64_value((unsigned char)r->p[r->i])) >= 0) {
+        r->i++;
+        acc = acc << 6 | (uint32_t)v;
+        bits += 6;
+        if (bits < 8) continue;
+        bits -= 8;
+        r->der[r->der_len++] = (unsigned char)(acc >> bits);
+        if (r->der_len == sizeof r->der) llmi_pem_flush(r, c);
+    }
+    r->acc = acc;
+    r->bits = bits;
+}
+
 /* A line that began with '-' is complete. 1: a certificate is whole, 0: go on. */
 LLMI_FN int llmi_pem_line(llmi_pem *r, llmi_cert *c) {
     size_t n = (size_t)r->line;
     int whole;
     while (n > 0 && (r->word[n - 1] == ' ' || r->word[n - 1] == '\t')) n--;
-    if (llmi_is(r->word, n, "-----BEGIN CERTIFICATE-----") || llmi_is(r->word, n, "-----BEGIN X509 CERTIFICATE-----")) {
-        unsigned char *store = c->store;
+    if (llmi_is(r->word, n, "-----BEGIN CERTIFICATE-----") ||
+        llmi_is(r->word, n, "-----BEGIN X509 CERTIFICATE-----")) {
+        unsigned char *store = c->store, light = c->light;
         size_t size = c->store_size;
         llmi_cert_init(c);
+        c->light = light;
         c->store = store;
         c->store_size = size;
         r->inside = 1;
@@ -5980,6 +6031,7 @@ LLMI_FN int llmi_pem_next(llmi_pem *r, llmi_cert *c) {
             int whole = llmi_pem_byte(r, c, r->p[r->i]);
             r->i++;
             if (whole) return 1;
+            if (r->inside && r->line < 0 && !r->pad) llmi_pem_run(r, c);
         }
         if (r->at_end || r->offset + r->n > LLM_MAX_CA_BYTES) return 0;
         if (!llmi_pem_more(r)) {
@@ -6035,7 +6087,9 @@ LLMI_FN llm_status llmi_trust_index_der(llmi_tls_shared *s, llm_error *e) {
     for (i = 0; i < s->anchor_count; i++) {
         llmi_cert c;
         llmi_cert_init(&c);
-        if (s->anchors[i].cert_der == NULL || !llmi_cert_walk(&c, s->anchors[i].cert_der, s->anchors[i].cert_der_len)) {
+        c.light = 1;
+        if (s->anchors[i].cert_der == NULL ||
+            !llmi_cert_walk(&c, s->anchors[i].cert_der, s->anchors[i].cert_der_len)) {
             llmi_trust_clear(s);
             return llmi_fail(e, LLM_ERR_TLS, "config.anchors[%zu] is not one whole X.509 certificate in DER", i);
         }
@@ -6061,6 +6115,7 @@ LLMI_FN llm_status llmi_trust_index_pem(llmi_tls_shared *s, int kind, int *found
     }
     llmi_pem_init(&r, s, 0, buf, size);
     llmi_cert_init(&c);
+    c.light = 1;
     while (llmi_pem_next(&r, &c)) {
         if (!llmi_trust_put(s, &c, r.begin)) {
             status = llmi_fail_memory(e);
@@ -6086,7 +6141,8 @@ LLMI_FN llm_status llmi_trust_named(llmi_tls_shared *s, int kind, const char *na
         return llmi_fail(e, LLM_ERR_TLS, "%s holds no usable CA certificate in PEM form (BEGIN CERTIFICATE)", name);
     }
     return llmi_fail(e, LLM_ERR_TLS, found < 0 ? "the file of CA certificates %q (%s) cannot be read"
-                     : "the file %q (%s) holds no usable CA certificate in PEM form (BEGIN CERTIFICATE)", s->path, name);
+                     : "the file %q (%s) holds no usable CA certificate in PEM form (BEGIN CERTIFICATE)",
+                     s->path, name);
 }
 
 LLMI_FN llm_status llmi_trust_env(llmi_tls_shared *s, const char *path, llm_error *e) {
@@ -6127,7 +6183,8 @@ LLMI_FN llm_status llmi_trust_default(llmi_tls_shared *s, llm_error *e) {
     llmi_text_puts(&t, "LLM_CA_PEM (not built in)");
 #endif
     return llmi_fail(e, LLM_ERR_TLS, "no trusted CA certificates. Looked at: config.anchors, ca_pem, ca_file, "
-                     "$SSL_CERT_FILE (not set), %s. Install ca-certificates or set config.ca_file", llmi_text_cstr(&t));
+                     "$SSL_CERT_FILE (not set), %s. Install ca-certificates or set config.ca_file",
+                     llmi_text_cstr(&t));
 }
 
 /* Finds out whom to trust, if that is not known yet: the first source that is given. */
@@ -6179,7 +6236,7 @@ LLMI_FN void llmi_tls_shared_free(llmi_tls_shared *s) {
     s->env_path_size = 0;
 }
 
-/* ---- pins ---------------------------------------------------------------------------------------------------- */
+/* ---- pins ------------------------------------------------------------------------------------------------ */
 
 /* "sha256/" and 32 bytes in base64. out may be NULL. */
 LLMI_FN int llmi_tls_pin_read(const char *pin, unsigned char *out) {
@@ -6213,7 +6270,7 @@ LLMI_FN int llmi_tls_pinned(const llmi_tls_shared *s, const unsigned char *spki)
     return 0;
 }
 
-/* ---- the filter before BearSSL's engine ------------------------------------------------------------------------ */
+/* ---- the filter before BearSSL's engine ------------------------------------------------------------------ */
 
 /* Why we refuse a chain that the engine may have accepted. */
 typedef enum llmi_tls_why {
@@ -6243,6 +6300,7 @@ typedef struct llmi_tls_x509 {
     int done;                               /* an anchor was reached: what follows does not matter     */
     int depth;                              /* number of the certificate, 0 = the server's own         */
     int bad_depth;                          /* of the one that `why` or a date speaks of               */
+    int refused;                            /* the engine said yes and we no: `why` is the reason      */
     int expired, not_yet;
     llmi_date bad_date;                     /* the date that is passed, or not reached                 */
     int pinned, pin_missed;                 /* pin_missed: an anchor was not offered for want of a pin */
@@ -6312,7 +6370,8 @@ LLMI_FN int llmi_trust_same_key(const br_x509_pkey *a, const br_x509_pkey *b) {
            a->key.rsa.elen == b->key.rsa.elen && memcmp(a->key.rsa.e, b->key.rsa.e, a->key.rsa.elen) == 0;
 }
 
-/* c is a certificate of the trust store with the subject looked for, its name and key behind x->store_used. */
+/* c is a certificate of the trust store with the subject looked for, its name and key behind
+   x->store_used. */
 LLMI_FN void llmi_trust_add(llmi_tls_x509 *x, const llmi_cert *c, unsigned flags) {
     br_x509_trust_anchor *a = &x->anchors[x->anchor_count];
     unsigned char *dn = x->store + x->store_used;
@@ -6347,12 +6406,15 @@ LLMI_FN int llmi_trust_fetch(llmi_tls_x509 *x, uint32_t offset, llmi_cert *c) {
     llmi_cert_init(c);
     c->store = x->store + x->store_used;
     c->store_size = sizeof x->store - x->store_used;
-    if (s->kind == LLMI_TRUST_DER) return llmi_cert_walk(c, s->anchors[offset].cert_der, s->anchors[offset].cert_der_len);
+    if (s->kind == LLMI_TRUST_DER) {
+        return llmi_cert_walk(c, s->anchors[offset].cert_der, s->anchors[offset].cert_der_len);
+    }
     llmi_pem_init(&r, s, offset, buf, sizeof buf);
     return llmi_pem_next(&r, c) && r.begin == offset;
 }
 
-/* Offers the engine the anchors with this subject. 0: an entry of the index did not lead to its certificate. */
+/* Offers the engine the anchors with this subject. 0: an entry of the index did not lead to its
+   certificate. */
 LLMI_FN int llmi_trust_find(llmi_tls_x509 *x, const unsigned char *subject, unsigned flags) {
     const llmi_tls_shared *s = x->shared;
     uint32_t hash = llmi_trust_hash(subject);
@@ -6366,8 +6428,8 @@ LLMI_FN int llmi_trust_find(llmi_tls_x509 *x, const unsigned char *subject, unsi
     return 1;
 }
 
-/* Issuer, subject and key of a certificate are known: whoever could have signed it is looked up. For the server's
-   own certificate also the certificate itself, which may be trusted directly. */
+/* Issuer, subject and key of a certificate are known: whoever could have signed it is looked up. For the
+   server's own certificate also the certificate itself, which may be trusted directly. */
 LLMI_FN void llmi_x509_look_up(llmi_tls_x509 *x) {
     const llmi_cert *c = &x->cert;
     int again;
@@ -6400,7 +6462,7 @@ LLMI_FN void llmi_x509_start_chain(const br_x509_class **ctx, const char *server
     llmi_tls_x509 *x = llmi_x509_of(ctx);
     (void)server_name;   /* SNI; what is checked is x->name, also where no SNI is sent */
     x->why = LLMI_WHY_NONE;
-    x->done = x->depth = x->bad_depth = x->expired = x->not_yet = x->pinned = x->pin_missed = 0;
+    x->done = x->depth = x->bad_depth = x->refused = x->expired = x->not_yet = x->pinned = x->pin_missed = 0;
     x->dns_name[0] = 0;
     x->engine.vtable->start_chain(&x->engine.vtable, x->ip_len > 0 ? NULL : x->name);
 }
@@ -6419,9 +6481,10 @@ LLMI_FN void llmi_x509_pass(llmi_tls_x509 *x, const unsigned char *p, size_t n) 
     if (n > 0) x->engine.vtable->append(&x->engine.vtable, p, n);
 }
 
-/* The engine refuses any extendedKeyUsage that is marked critical, because it does not know it; we do, and check it
-   (llmi_x509_judge). So it is shown FALSE where the certificate says TRUE, while the byte that is really there goes
-   into the hash that the signature is verified against: the signature still covers every original byte. */
+/* The engine refuses any extendedKeyUsage that is marked critical, because it does not know it; we do, and
+   check it (llmi_x509_judge). So it is shown FALSE where the certificate says TRUE, while the byte that is
+   really there goes into the hash that the signature is verified against: the signature still covers every
+   original byte. */
 LLMI_FN void llmi_x509_pass_uncritical(llmi_tls_x509 *x, unsigned char b) {
     static const unsigned char no = 0;
     br_x509_minimal_context *m = &x->engine;
@@ -6492,8 +6555,8 @@ LLMI_FN unsigned llmi_x509_end_chain(const br_x509_class **ctx) {
     unsigned err = x->engine.vtable->end_chain(&x->engine.vtable);
     /* exactly one of the two has checked a name */
     if (err == 0 && x->ip_len == 0 && x->engine.server_name == NULL) llmi_x509_refuse(x, LLMI_WHY_NAME);
-    if (err == 0 && x->why != LLMI_WHY_NONE) err = BR_ERR_X509_NOT_TRUSTED;
-    return err;
+    x->refused = err == 0 && x->why != LLMI_WHY_NONE;
+    return x->refused ? (unsigned)BR_ERR_X509_NOT_TRUSTED : err;
 }
 
 LLMI_FN const br_x509_pkey *llmi_x509_get_pkey(const br_x509_class *const *ctx, unsigned *usages) {
@@ -6510,7 +6573,7 @@ LLMI_FN const br_x509_class *llmi_x509_class(void) {
     return &filter;
 }
 
-/* ---- host names ------------------------------------------------------------------------------------------------ */
+/* ---- host names ------------------------------------------------------------------------------------------ */
 
 /* "192.0.2.1": four decimal numbers, nothing else (no octal, no leading zeros, no shorthand). */
 LLMI_FN int llmi_tls_ipv4(const char *s, size_t n, unsigned char out[4]) {
@@ -6590,7 +6653,7 @@ LLMI_FN int llmi_tls_host(const char *host, char name[256], unsigned char ip[16]
     return 1;
 }
 
-/* ---- the connection -------------------------------------------------------------------------------------------- */
+/* ---- the connection -------------------------------------------------------------------------------------- */
 
 typedef enum llmi_tls_state {
     LLMI_TLS_HANDSHAKE,     /* raw bytes go both ways                                       */
@@ -6630,8 +6693,8 @@ LLMI_FN void llmi_tls_suites(br_ssl_engine_context *eng) {
     br_ssl_engine_set_suites(eng, llmi_tls_has_aes() ? aes_first : chacha_first, 6);
 }
 
-/* The profile: TLS 1.2; X25519, P-256, P-384, P-521; RSA (PKCS#1) and ECDSA with SHA-256, SHA-384 and SHA-512. SHA-1
-   is not enabled, so no signature that uses it is accepted. */
+/* The profile: TLS 1.2; X25519, P-256, P-384, P-521; RSA (PKCS#1) and ECDSA with SHA-256, SHA-384 and
+   SHA-512. SHA-1 is not enabled, so no signature that uses it is accepted. */
 LLMI_FN void llmi_tls_profile(llmi_tls *t) {
     static const struct { int id; const br_hash_class *impl; } hashes[] = {
         {br_sha256_ID, &br_sha256_vtable}, {br_sha384_ID, &br_sha384_vtable}, {br_sha512_ID, &br_sha512_vtable}
@@ -6661,9 +6724,9 @@ LLMI_FN void llmi_tls_profile(llmi_tls *t) {
     br_ssl_engine_set_x509(eng, &t->x509.vtable);
 }
 
-/* BearSSL derives the record size that it asks the server for (max_fragment_length, RFC 6066 4) from the smaller of
-   the two buffers; only the one for input matters. With room for any record it must not ask at all: servers would
-   send 512 bytes at a time. The field is read when the ClientHello is written. */
+/* BearSSL derives the record size that it asks the server for (max_fragment_length, RFC 6066 4) from the
+   smaller of the two buffers; only the one for input matters. With room for any record it must not ask at
+   all: servers would send 512 bytes at a time. The field is read when the ClientHello is written. */
 LLMI_FN void llmi_tls_buffers(llmi_tls *t) {
     br_ssl_engine_context *eng = &t->client.eng;
     const llmi_tls_shared *s = t->shared;
@@ -6682,8 +6745,8 @@ LLMI_FN llm_status llmi_tls_start(llmi_tls *t, llm_error *e) {
     unsigned char seed[48];
     int resume;
     if (now <= 0 && !s->no_clock) {
-        return llmi_fail(e, LLM_ERR_TLS, "the clock is not set, so certificates cannot be checked: set the device's clock "
-                         "(LLM_UNIX_TIME gave 0), or config.no_clock if it has none");
+        return llmi_fail(e, LLM_ERR_TLS, "the clock is not set, so certificates cannot be checked: set the device's "
+                         "clock (LLM_UNIX_TIME gave 0), or config.no_clock if it has none");
     }
     llmi_tls_profile(t);
     if (!s->no_clock) {
@@ -6725,8 +6788,8 @@ LLMI_FN size_t llmi_tls_size(const llmi_tls_shared *s) {
     return n;
 }
 
-/* A new connection to the host (a name or an address); its ClientHello is ready to be sent. Reads the trust anchors
-   when that has not been done. LLM_ERR_TLS, LLM_ERR_MEMORY, LLM_ERR_USAGE, LLM_ERR_LIMIT. */
+/* A new connection to the host (a name or an address); its ClientHello is ready to be sent. Reads the trust
+   anchors when that has not been done. LLM_ERR_TLS, LLM_ERR_MEMORY, LLM_ERR_USAGE, LLM_ERR_LIMIT. */
 LLMI_FN llm_status llmi_tls_new(llmi_tls **out, llmi_tls_shared *s, const char *host, llm_error *e) {
     size_t size = llmi_tls_size(s), i;
     llm_status status;
@@ -6750,8 +6813,9 @@ LLMI_FN llm_status llmi_tls_new(llmi_tls **out, llmi_tls_shared *s, const char *
     t->x509.shared = s;
     t->x509.name = t->name;
     if (!llmi_tls_host(host, t->name, t->x509.ip, &t->x509.ip_len)) {
-        status = llmi_fail(e, LLM_ERR_USAGE, "%q is no host name that a certificate can be checked for: letters, digits, "
-                           "'-', '_' and '.', or an IP address (names in other scripts in their xn-- form)", host);
+        status = llmi_fail(e, LLM_ERR_USAGE, "%q is no host name that a certificate can be checked for: letters, "
+                           "digits, '-', '_' and '.', or an IP address (names in other scripts in their xn-- form)",
+                           host);
     } else {
         llmi_copy_cut(t->host, sizeof t->host, host, strlen(host));
         status = llmi_tls_start(t, e);
@@ -6764,8 +6828,8 @@ LLMI_FN llm_status llmi_tls_new(llmi_tls **out, llmi_tls_shared *s, const char *
     return LLM_OK;
 }
 
-/* shutdown_recv tells a close_notify that was received: BearSSL reports "closed" only after its own has been sent,
-   which may never be possible. */
+/* shutdown_recv tells a close_notify that was received: BearSSL reports "closed" only after its own has been
+   sent, which may never be possible. */
 LLMI_FN int llmi_tls_closed_clean(llmi_tls *t) {
     return t->client.eng.shutdown_recv && br_ssl_engine_last_error(&t->client.eng) == BR_ERR_OK;
 }
@@ -6779,8 +6843,8 @@ LLMI_FN llmi_tls_state llmi_tls_get_state(llmi_tls *t) {
     return t->opened ? LLMI_TLS_OPEN : LLMI_TLS_HANDSHAKE;
 }
 
-/* Bytes from the peer. Returns how many were taken: fewer than n when plaintext must be read first (llmi_tls_read), or
-   when raw bytes must be sent first, or in a state that takes none. */
+/* Bytes from the peer. Returns how many were taken: fewer than n when plaintext must be read first
+   (llmi_tls_read), or when raw bytes must be sent first, or in a state that takes none. */
 LLMI_FN size_t llmi_tls_put_raw(llmi_tls *t, const char *p, size_t n) {
     size_t done = 0, room;
     while (done < n) {
@@ -6821,7 +6885,8 @@ LLMI_FN void llmi_tls_flush(llmi_tls *t) {
     br_ssl_engine_flush(&t->client.eng, 0);
 }
 
-/* Plaintext out, where BearSSL decrypted it: NULL and 0 when there is none. Valid until the next call on t. */
+/* Plaintext out, where BearSSL decrypted it: NULL and 0 when there is none. Valid until the next call on
+   t. */
 LLMI_FN const char *llmi_tls_read(llmi_tls *t, size_t *n) {
     return (const char *)br_ssl_engine_recvapp_buf(&t->client.eng, n);
 }
@@ -6830,8 +6895,8 @@ LLMI_FN void llmi_tls_read_done(llmi_tls *t, size_t n) {
     if (n > 0) br_ssl_engine_recvapp_ack(&t->client.eng, n);
 }
 
-/* Queues a close_notify. What was not read is dropped first: BearSSL 0.6 does not close before that. The caller sends
-   raw_out once and does not wait for the peer's answer. */
+/* Queues a close_notify. What was not read is dropped first: BearSSL 0.6 does not close before that. The
+   caller sends raw_out once and does not wait for the peer's answer. */
 LLMI_FN void llmi_tls_close(llmi_tls *t) {
     size_t n;
     while (br_ssl_engine_recvapp_buf(&t->client.eng, &n) != NULL) br_ssl_engine_recvapp_ack(&t->client.eng, n);
@@ -6859,7 +6924,7 @@ LLMI_FN void llmi_tls_keep_session(llmi_tls *t) {
     llmi_wipe(&p, sizeof p);
 }
 
-/* ---- errors ---------------------------------------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------------------------------- */
 
 /* One row for each code of BearSSL that has a text of its own; `retry`: the same may go well later. */
 typedef struct llmi_tls_text { short code; short retry; const char *text; } llmi_tls_text;
@@ -6874,8 +6939,8 @@ LLMI_FN const llmi_tls_text *llmi_tls_error_text(int code) {
     static const llmi_tls_text list[] = {
         {BR_ERR_BAD_PARAM, 0, "a parameter was refused by the TLS engine (a bug in this library)"},
         {BR_ERR_BAD_STATE, 0, "the TLS engine was used in a wrong state (a bug in this library)"},
-        {BR_ERR_UNSUPPORTED_VERSION, 0, "the server did not answer with TLS 1.2: it may speak an older version only, or no "
-                                        "TLS at all on this port (is it http:// ?)"},
+        {BR_ERR_UNSUPPORTED_VERSION, 0, "the server did not answer with TLS 1.2: it may speak an older version only, "
+                                        "or no TLS at all on this port (is it http:// ?)"},
         {BR_ERR_BAD_VERSION, 0, "the server changed the TLS version within the connection"},
         {BR_ERR_BAD_LENGTH, 0, "the server sent a TLS record of an impossible length"},
         {BR_ERR_TOO_LARGE, 0, "the server sent a TLS record larger than our buffer: it does not honour "
@@ -6897,7 +6962,8 @@ LLMI_FN const llmi_tls_text *llmi_tls_error_text(int code) {
         {BR_ERR_BAD_SNI, 0, "the server's answer to the server name is wrong"},
         {BR_ERR_BAD_HELLO_DONE, 0, "the server sent a bad ServerHelloDone message"},
         {BR_ERR_LIMIT_EXCEEDED, 0, "the server's key exchange is larger than this build can handle"},
-        {BR_ERR_BAD_FINISHED, 0, "the handshake was tampered with, or the server made a mistake in it (Finished is wrong)"},
+        {BR_ERR_BAD_FINISHED, 0, "the handshake was tampered with, or the server made a mistake in it "
+                                 "(Finished is wrong)"},
         {BR_ERR_RESUME_MISMATCH, 1, "the server resumed a session with other parameters"},
         {BR_ERR_INVALID_ALGORITHM, 0, "the server chose an algorithm or a curve that this build does not have"},
         {BR_ERR_BAD_SIGNATURE, 0, "the server could not prove that it owns its certificate (bad signature)"},
@@ -6905,22 +6971,24 @@ LLMI_FN const llmi_tls_text *llmi_tls_error_text(int code) {
         {BR_ERR_NO_CLIENT_AUTH, 0, "the server asks for a client certificate, which is not supported"},
         {BR_ERR_IO, 1, "the connection broke"},
         {BR_ERR_X509_EMPTY_CHAIN, 0, "the server sent no certificate"},
-        {BR_ERR_X509_UNSUPPORTED, 0, "the server's certificates use an algorithm that is not accepted (accepted: RSA "
-                                     "PKCS#1 and ECDSA on P-256, P-384, P-521, with SHA-256, SHA-384 or SHA-512; not SHA-1)"},
-        {BR_ERR_X509_LIMIT_EXCEEDED, 0, "a key or signature in the server's certificates is too large (RSA is limited to "
-                                        "4096 bits)"},
+        {BR_ERR_X509_UNSUPPORTED, 0, "the server's certificates use an algorithm that is not accepted (accepted: "
+                                     "RSA PKCS#1 and ECDSA on P-256, P-384, P-521, with SHA-256, SHA-384 or "
+                                     "SHA-512; not SHA-1)"},
+        {BR_ERR_X509_LIMIT_EXCEEDED, 0, "a key or signature in the server's certificates is too large (RSA is "
+                                        "limited to 4096 bits)"},
         {BR_ERR_X509_WRONG_KEY_TYPE, 0, "a certificate is signed with another kind of key than its issuer has"},
         {BR_ERR_X509_BAD_SIGNATURE, 0, "the signature on a certificate is wrong"},
         {BR_ERR_X509_TIME_UNKNOWN, 0, "the clock is not set: check the device's clock (LLM_UNIX_TIME)"},
         {BR_ERR_X509_EXPIRED, 0, "a certificate is not valid at this date: check the device's clock"},
-        {BR_ERR_X509_DN_MISMATCH, 0, "the server sends its certificates in the wrong order: each must be followed by its "
-                                     "issuer's"},
+        {BR_ERR_X509_DN_MISMATCH, 0, "the server sends its certificates in the wrong order: each must be followed "
+                                     "by its issuer's"},
         {BR_ERR_X509_CRITICAL_EXTENSION, 0, "a certificate has a critical extension that this build cannot check"},
         {BR_ERR_X509_NOT_CA, 0, "a certificate of the chain is signed by one that is no CA"},
         {BR_ERR_X509_FORBIDDEN_KEY_USAGE, 0, "a certificate is used for what its keyUsage forbids"},
         {BR_ERR_X509_WEAK_PUBLIC_KEY, 0, "a certificate has an RSA key below 2048 bits, which is not safe"},
-        {BR_ERR_X509_NOT_TRUSTED, 0, "the server's certificate is not signed by a CA that you trust, or the server does not "
-                                     "send the intermediate certificate. For a private CA set config.ca_file or ca_pem"}
+        {BR_ERR_X509_NOT_TRUSTED, 0, "the server's certificate is not signed by a CA that you trust, or the server "
+                                     "does not send the intermediate certificate. For a private CA set "
+                                     "config.ca_file or ca_pem"}
     };
     if (code >= BR_ERR_X509_INVALID_VALUE && code <= BR_ERR_X509_BAD_TIME && code != BR_ERR_X509_EMPTY_CHAIN) {
         static const llmi_tls_text malformed = {0, 0, "a certificate of the server is malformed"};
@@ -6937,8 +7005,8 @@ LLMI_FN const llmi_tls_text *llmi_tls_alert_text(int alert) {
         {21, 0, "decryption_failed"},
         {22, 0, "record_overflow"},
         {30, 0, "decompression_failure"},
-        {40, 0, "handshake_failure: the server found nothing in common; it may require TLS 1.3 (this build speaks TLS 1.2 "
-                "with ECDHE and AES-GCM or ChaCha20-Poly1305)"},
+        {40, 0, "handshake_failure: the server found nothing in common; it may require TLS 1.3 (this build speaks TLS "
+                "1.2 with ECDHE and AES-GCM or ChaCha20-Poly1305)"},
         {41, 0, "no_certificate"},
         {42, 0, "bad_certificate"},
         {43, 0, "unsupported_certificate"},
@@ -6992,33 +7060,43 @@ LLMI_FN void llmi_tls_say_name(llm_text *t, const llmi_tls_x509 *x, const char *
     llmi_text_puts(t, ": check the host of the base URL");
 }
 
-/* What the filter knows better than the engine. 0: nothing. */
-LLMI_FN int llmi_tls_say_why(llm_text *t, const llmi_tls_x509 *x, int err, const char *host) {
-    int why = x->why;
-    if (err == BR_ERR_X509_EXPIRED && (x->expired || x->not_yet)) {
-        llmi_tls_say_date(t, x);
-    } else if (err == BR_ERR_X509_BAD_SERVER_NAME || why == LLMI_WHY_NAME) {
-        llmi_tls_say_name(t, x, host);
-    } else if (why == LLMI_WHY_TRUST) {
-        llmi_text_puts(t, "the CA certificates cannot be read any more");
-        if (x->shared->path != NULL) llmi_text_addf(t, " (%s)", x->shared->path);
-    } else if (err == BR_ERR_X509_NOT_TRUSTED && why == LLMI_WHY_NONE && x->pin_missed) {
-        llmi_text_puts(t, "no key in the server's chain matches config.pins: the server's keys have changed, or somebody "
-                       "else answers in its place");
-    } else if (why == LLMI_WHY_CONSTRAINTS) {
-        llmi_tls_which(t, x->bad_depth);
-        llmi_text_puts(t, " has nameConstraints, which this build cannot check, so it is refused");
-    } else if (err != BR_ERR_X509_NOT_TRUSTED) {
-        return 0;
-    } else if (why == LLMI_WHY_USAGE) {
+/* The engine was content, we are not. */
+LLMI_FN void llmi_tls_say_refused(llm_text *t, const llmi_tls_x509 *x, const char *host) {
+    switch (x->why) {
+    case LLMI_WHY_NAME: llmi_tls_say_name(t, x, host); break;
+    case LLMI_WHY_NO_SAN:
+        llmi_text_addf(t, "the server's certificate names no host in subjectAltName (the common name does not count), "
+                       "so it is not for %s", host);
+        break;
+    case LLMI_WHY_USAGE:
         llmi_tls_which(t, x->bad_depth);
         llmi_text_puts(t, " may not be used for servers (extendedKeyUsage lacks serverAuth)");
-    } else if (why == LLMI_WHY_NO_SAN) {
-        llmi_text_addf(t, "the server's certificate names no host in subjectAltName (the common name does not count), so it "
-                       "is not for %s", host);
-    } else if (why == LLMI_WHY_CERT) {
+        break;
+    case LLMI_WHY_CONSTRAINTS:
+        llmi_tls_which(t, x->bad_depth);
+        llmi_text_puts(t, " has nameConstraints, which this build cannot check, so it is refused");
+        break;
+    default:
         llmi_tls_which(t, x->bad_depth);
         llmi_text_puts(t, " is malformed");
+        break;
+    }
+}
+
+/* What the filter knows better than the engine. 0: nothing. */
+LLMI_FN int llmi_tls_say_why(llm_text *t, const llmi_tls_x509 *x, int err, const char *host) {
+    if (x->why == LLMI_WHY_TRUST) {
+        llmi_text_puts(t, "the CA certificates cannot be read any more");
+        if (x->shared->path != NULL) llmi_text_addf(t, " (%s)", x->shared->path);
+    } else if (err == BR_ERR_X509_EXPIRED && (x->expired || x->not_yet)) {
+        llmi_tls_say_date(t, x);
+    } else if (err == BR_ERR_X509_BAD_SERVER_NAME) {
+        llmi_tls_say_name(t, x, host);
+    } else if (x->refused || (err == BR_ERR_X509_CRITICAL_EXTENSION && x->why == LLMI_WHY_CONSTRAINTS)) {
+        llmi_tls_say_refused(t, x, host);
+    } else if (err == BR_ERR_X509_NOT_TRUSTED && x->pin_missed) {
+        llmi_text_puts(t, "no key in the server's chain matches config.pins: the server's keys have changed, or "
+                       "somebody else answers in its place");
     } else {
         return 0;
     }
@@ -7031,7 +7109,8 @@ LLMI_FN void llmi_tls_say(llm_text *t, const llmi_tls_x509 *x, int err, const ch
     if (err >= BR_ERR_RECV_FATAL_ALERT) {
         int sent = err >= BR_ERR_SEND_FATAL_ALERT, alert = err & 255;
         row = llmi_tls_alert_text(alert);
-        llmi_text_addf(t, sent ? "we refused the connection with alert %d" : "the server refused with alert %d", alert);
+        llmi_text_addf(t, sent ? "we refused the connection with alert %d" : "the server refused with alert %d",
+                       alert);
         if (row != NULL) llmi_text_addf(t, ", %s", row->text);
     } else {
         row = llmi_tls_error_text(err);
@@ -7041,8 +7120,9 @@ LLMI_FN void llmi_tls_say(llm_text *t, const llmi_tls_x509 *x, int err, const ch
     if (row != NULL) *retry = row->retry;
 }
 
-/* Fills e for a connection in state FAILED; in another state: the peer went away during the handshake. Always an
-   error, mostly LLM_ERR_TLS. A session that was offered is forgotten: the next connection begins anew. */
+/* Fills e for a connection in state FAILED; in another state: the peer went away during the handshake.
+   Always an error, mostly LLM_ERR_TLS. A session that was offered is forgotten: the next connection begins
+   anew. */
 LLMI_FN llm_status llmi_tls_fail(llmi_tls *t, llm_error *e, const char *host) {
     llmi_tls_shared *s = t->shared;
     int err = br_ssl_engine_last_error(&t->client.eng), retry = 0;
@@ -7055,8 +7135,8 @@ LLMI_FN llm_status llmi_tls_fail(llmi_tls *t, llm_error *e, const char *host) {
     if (t->x509.why == LLMI_WHY_MEMORY) return llmi_fail_memory(e);
     if (err == BR_ERR_OK) {
         retry = 1;
-        llmi_text_puts(&text, "the server closed the connection during the handshake (it may require TLS 1.3; this build "
-                       "speaks TLS 1.2)");
+        llmi_text_puts(&text, "the server closed the connection during the handshake (it may require TLS 1.3; this "
+                       "build speaks TLS 1.2)");
     } else {
         llmi_tls_say(&text, &t->x509, err, host, &retry);
     }
@@ -8085,9 +8165,9 @@ LLMI_FN llmi_tool_slot *llmi_choice_new_tool(llmi_reply *r, llmi_choice *c, llm_
 }
 
 /* Where a piece of a tool call belongs. The index is right unless a new id says that this is another call: some proxies
-   give every call the index 0, some give none. No index and no id: the last one goes on. */
+   give every call the index 0, some give none. No index and no id: the last one goes on, unless another name comes. */
 LLMI_FN llmi_tool_slot *llmi_choice_tool(llmi_reply *r, llmi_choice *c, int64_t index, const char *id, size_t id_len,
-                                         llm_status *why) {
+                                         int has_name, llm_status *why) {
     llmi_tool_slot *t;
     size_t i;
     for (i = c->tool_count; id_len > 0 && i > 0; i--) {
@@ -8099,7 +8179,10 @@ LLMI_FN llmi_tool_slot *llmi_choice_tool(llmi_reply *r, llmi_choice *c, int64_t 
         if (t->index == index && (id_len == 0 || t->id.n == 0)) return t;
         if (t->index == index) break;      /* the same index with another id: a new call */
     }
-    if (index < 0 && id_len == 0 && c->tool_count > 0) return &c->tools[c->tool_count - 1];
+    if (index < 0 && id_len == 0 && c->tool_count > 0) {
+        t = &c->tools[c->tool_count - 1];
+        if (!has_name || t->name.n == 0) return t;
+    }
     t = llmi_choice_new_tool(r, c, why);
     if (t != NULL) t->index = index;
     return t;
@@ -8146,6 +8229,8 @@ LLMI_FN llm_status llmi_choice_close_tools(llmi_reply *r, llmi_choice *c, const 
     for (k = 0; k < c->tool_count; k++) {
         llmi_tool_slot *t = &c->tools[k];
         llmi_scrub_end(&t->scrub, secret, &t->arguments);
+        t->id.n = llmi_redact(t->id.p, t->id.n, secret->p, secret->n, 0);
+        t->name.n = llmi_redact(t->name.p, t->name.n, secret->p, secret->n, 0);
         if (t->id.n == 0) llmi_tool_make_id(r, c, k, &t->id);
         if (t->id.err != LLM_OK) status = t->id.err;
         if (t->arguments.err != LLM_OK) status = t->arguments.err;
@@ -8275,7 +8360,19 @@ static const llmi_field llmi_fields[] = {   /* sorted by `in`: the first of each
 #undef LLMI_FIELD
 
 #define LLMI_WIRE_DEPTH 12           /* contexts that can be nested: list root choices choice delta tools tool function */
-#define LLMI_MEMO 320                /* bytes of an event's beginning that are remembered */
+
+/* The events of a stream differ in their text alone. Equal bytes from an equal state lead to an equal state, so one
+   memcmp stands for the parse of what comes before the text, between it and the end of its choice, and behind that. */
+enum { LLMI_MEMO_HEAD, LLMI_MEMO_MIDDLE, LLMI_MEMO_TAIL, LLMI_MEMOS, LLMI_MEMO_NONE = LLMI_MEMOS };
+
+typedef struct llmi_memo {
+    size_t        n;                 /* 0 = nothing remembered           */
+    int           from;              /* json.depth where it starts       */
+    int           field, depth;      /* where it leads to                */
+    llmi_json     json;
+    unsigned char stack[LLMI_WIRE_DEPTH];
+    char          bytes[LLM_MEMO_SIZE];
+} llmi_memo;
 
 typedef struct llmi_part { size_t at, n; uint32_t high; int set; } llmi_part;   /* of scratch */
 
@@ -8316,16 +8413,12 @@ typedef struct llmi_wire {
     llmi_choice       *told;
     int                pending;      /* bit for each channel */
     size_t             from[LLMI_CHANNELS];
-    /* All events of a stream start with the same bytes (id, model, ..). Equal bytes leave the tokenizer in an equal
-       state, so that one memcmp stands for their parse. */
-    size_t             memo_n;       /* 0 = nothing remembered */
-    int                memo_field;
-    int                memo_depth;
-    unsigned char      memo_stack[LLMI_WIRE_DEPTH];
-    int64_t            memo_index;
-    llmi_json          memo_json;
-    const char        *memo_from;    /* start of the event, while it lies in one piece */
-    char               memo[LLMI_MEMO];
+    llmi_memo          memo[LLMI_MEMOS];
+    int64_t            memo_index;   /* delta.index at the end of LLMI_MEMO_HEAD                     */
+    int                segment;      /* the LLMI_MEMO_ that may start right here                     */
+    int                learning;     /* the LLMI_MEMO_ that started at learn_from, in this input     */
+    int                learn_depth;
+    const char        *learn_from;
 } llmi_wire;
 
 LLMI_FN void llmi_wire_init(llmi_wire *w, llmi_reply *reply, const llmi_secret *secret, llm_error *error) {
@@ -8335,6 +8428,7 @@ LLMI_FN void llmi_wire_init(llmi_wire *w, llmi_reply *reply, const llmi_secret *
     w->error = error;
     llmi_text_init(&w->scratch, reply->mem, LLM_MAX_TEXT);
     llmi_json_init(&w->json);
+    w->segment = w->learning = LLMI_MEMO_NONE;
 }
 
 LLMI_FN void llmi_wire_free(llmi_wire *w) {
@@ -8352,7 +8446,7 @@ LLMI_FN void llmi_wire_begin(llmi_wire *w) {
     w->field = LLMI_F_NONE;
     w->in_string = w->raw = 0;
     w->scratch.n = 0;
-    w->memo_from = NULL;
+    w->segment = w->learning = LLMI_MEMO_NONE;
 }
 
 LLMI_FN int llmi_wire_fail(llmi_wire *w, llm_status s, const char *what) {
@@ -8402,7 +8496,8 @@ LLMI_FN int llmi_wire_commit_tool(llmi_wire *w, llmi_choice *c, const llmi_delta
     llm_status why = LLM_OK;
     llmi_tool_slot *t;
     if (s == NULL) s = "";
-    t = llmi_choice_tool(w->reply, c, d->index, s + d->id.at, d->id.n, &why);
+    if (w->whole) t = llmi_choice_new_tool(w->reply, c, &why);      /* not in pieces: each is a call of its own */
+    else t = llmi_choice_tool(w->reply, c, d->index, s + d->id.at, d->id.n, d->name.n > 0, &why);
     if (t == NULL) return llmi_wire_no_memory(w, why);
     w->reply->got = 1;
     if (d->id.n > 0 && t->id.n == 0) llmi_text_put(&t->id, s + d->id.at, d->id.n);
@@ -8489,6 +8584,7 @@ LLMI_FN void llmi_wire_string(llmi_wire *w) {
         }
         part->set = 1;
         part->high = w->json.high;
+        if (in == LLMI_IN_DELTA && part->high == 0) w->segment = LLMI_MEMO_MIDDLE;
         return;
     }
     switch (w->field) {
@@ -8499,9 +8595,10 @@ LLMI_FN void llmi_wire_string(llmi_wire *w) {
         break;
     case LLMI_F_FINISH: w->delta.finish = llmi_finish_of(s, n); break;
     case LLMI_F_OBJECT: if (llmi_is(s, n, "error")) w->has_error = 1; break;
-    case LLMI_F_ERROR: if (n > 0) w->has_error = 1; /* fallthrough */
+    case LLMI_F_ERROR:
     case LLMI_F_DETAIL:
     case LLMI_F_MESSAGE:
+        if (w->field == LLMI_F_ERROR && n > 0) w->has_error = 1;
         if (n == 0 || (in == LLMI_IN_ROOT && w->has_message)) break;
         llmi_wire_copy(w, w->error->message, sizeof w->error->message, s, n);
         w->has_message = 1;
@@ -8518,13 +8615,13 @@ LLMI_FN void llmi_wire_number(llmi_wire *w) {
     const char *s = w->json.text;
     size_t n = w->json.len;
     int64_t v = -1;
-    int whole = llmi_json_int(s, n, &v);
+    int whole = !w->json.cut && llmi_json_int(s, n, &v);
     if (w->field == LLMI_F_CODE) {
         llmi_copy_cut(w->error->code, sizeof w->error->code, s, n);
         return;
     }
     if (w->field == LLMI_F_COST) {
-        if (!llmi_json_scaled(s, n, 12, &w->cost_pico) || w->cost_pico < 0) w->cost_pico = -1;
+        if (w->json.cut || !llmi_json_scaled(s, n, 12, &w->cost_pico) || w->cost_pico < 0) w->cost_pico = -1;
         return;
     }
     if (w->field == LLMI_F_ERROR) w->has_error = whole && v != 0;
@@ -8555,12 +8652,49 @@ LLMI_FN void llmi_wire_number(llmi_wire *w) {
 LLMI_FN void llmi_wire_take_usage(llmi_wire *w) {
     llm_usage *u = &w->reply->usage;
     if (w->cost_pico >= 0) w->reply->cost_pico = w->cost_pico;
+    if (w->learning == LLMI_MEMO_HEAD) w->learning = LLMI_MEMO_NONE;   /* has an effect: must not be skipped */
     if (!w->usage.known) return;
     if (w->usage.total_tokens == 0 && w->usage.input_tokens <= INT64_MAX - w->usage.output_tokens) {
         w->usage.total_tokens = w->usage.input_tokens + w->usage.output_tokens;
     }
     memcpy(w->usage.service_tier, u->service_tier, sizeof u->service_tier);
     *u = w->usage;
+}
+
+/* ---- memo ---------------------------------------------------------------------------------------------------- */
+
+LLMI_FN void llmi_memo_start(llmi_wire *w, int which, const char *p) {
+    w->learning = which;
+    w->learn_from = p;
+    w->learn_depth = w->json.depth;
+}
+
+/* What was read since llmi_memo_start() had no effect but on the state, or the same effect again: keeps it. */
+LLMI_FN void llmi_memo_keep(llmi_wire *w, const char *p) {
+    llmi_memo *m = &w->memo[w->learning];
+    size_t n = (size_t)(p - w->learn_from);
+    if (n == 0 || n > sizeof m->bytes) return;
+    memcpy(m->bytes, w->learn_from, n);
+    memcpy(m->stack, w->stack, sizeof m->stack);
+    m->n = n;
+    m->from = w->learn_depth;
+    m->field = w->field;
+    m->depth = w->depth;
+    m->json = w->json;
+}
+
+/* 1 = the input goes on as remembered: it is skipped, and the state is what it leads to. */
+LLMI_FN int llmi_memo_replay(llmi_wire *w, int which, const char **p, const char *end) {
+    const llmi_memo *m = &w->memo[which];
+    uint64_t pos = w->json.pos;
+    if (m->n == 0 || m->from != w->json.depth || (size_t)(end - *p) < m->n || memcmp(*p, m->bytes, m->n) != 0) return 0;
+    w->json = m->json;
+    w->json.pos = pos + m->n;
+    w->field = m->field;
+    w->depth = m->depth;
+    memcpy(w->stack, m->stack, sizeof w->stack);
+    *p += m->n;
+    return 1;
 }
 
 /* ---- structure ------------------------------------------------------------------------------------------------ */
@@ -8644,10 +8778,14 @@ LLMI_FN int llmi_wire_array(llmi_wire *w) {
     }
 }
 
-LLMI_FN int llmi_wire_close(llmi_wire *w) {
+LLMI_FN int llmi_wire_close(llmi_wire *w, const char *p) {
     int in = w->stack[--w->depth];
     w->field = LLMI_F_NONE;
-    if (in == LLMI_IN_CHOICE) return llmi_wire_commit(w);
+    if (in == LLMI_IN_CHOICE) {
+        if (w->learning == LLMI_MEMO_MIDDLE) llmi_memo_keep(w, p);
+        w->segment = LLMI_MEMO_TAIL;
+        return llmi_wire_commit(w);
+    }
     if (in == LLMI_IN_USAGE) llmi_wire_take_usage(w);
     return 1;
 }
@@ -8657,10 +8795,8 @@ LLMI_FN void llmi_wire_join_half(llmi_wire *w) {
     int channel = w->field == LLMI_F_TEXT ? LLMI_TEXT : w->field == LLMI_F_REFUSAL ? LLMI_REFUSAL : LLMI_REASONING;
     int64_t index = w->delta.index < 0 ? 0 : w->delta.index;
     size_t i;
-    w->json.keep_half = w->field == LLMI_F_TEXT || w->field == LLMI_F_REFUSAL || w->field == LLMI_F_REASONING ||
-                        w->field == LLMI_F_REASONING_2;
+    w->json.keep_half = 1;
     w->json.high = 0;
-    if (!w->json.keep_half) return;
     for (i = 0; i < w->reply->count; i++) {
         if (w->reply->choices[i].index == index) w->json.high = (uint16_t)w->reply->choices[i].high[channel];
     }
@@ -8669,48 +8805,47 @@ LLMI_FN void llmi_wire_join_half(llmi_wire *w) {
 LLMI_FN int llmi_wire_delta_clean(const llmi_wire *w) {
     return w->scratch.n == 0 && w->delta.tool_count == 0 && !w->delta.part[LLMI_TEXT].set &&
            !w->delta.part[LLMI_REASONING].set && !w->delta.part[LLMI_REFUSAL].set &&
-           !w->delta.part[LLMI_PART_REASONING_2].set && w->delta.finish == LLM_FINISH_NONE;
-}
-
-/* The reader stands behind the key of a text: from here on events differ. */
-LLMI_FN void llmi_wire_remember(llmi_wire *w, const char *p) {
-    size_t n = (size_t)(p - w->memo_from);
-    if (n > LLMI_MEMO || !llmi_wire_delta_clean(w) || w->has_error || w->has_message) return;
-    memcpy(w->memo, w->memo_from, n);
-    memcpy(w->memo_stack, w->stack, sizeof w->stack);
-    w->memo_n = n;
-    w->memo_depth = w->depth;
-    w->memo_field = w->field;
-    w->memo_index = w->delta.index;
-    w->memo_json = w->json;
+           !w->delta.part[LLMI_PART_REASONING_2].set && w->delta.finish == LLM_FINISH_NONE && !w->has_error &&
+           !w->has_message;
 }
 
 LLMI_FN void llmi_wire_key(llmi_wire *w, const char *p) {
     static const unsigned char first[LLMI_IN_COUNT + 1] = {0, 0, 13, 13, 17, 22, 22, 24, 24, 28, 31, 39, 42, 44, 46, 50};
     int in = w->stack[w->depth - 1];
     const llmi_field *f = &llmi_fields[first[in]], *end = &llmi_fields[first[in + 1]];
-    while (f < end && !(f->len == w->json.len && memcmp(f->name, w->json.text, f->len) == 0)) f++;
+    while (f < end && !(f->len == w->json.len && f->name[0] == w->json.text[0] &&
+                        memcmp(f->name, w->json.text, f->len) == 0)) f++;
     if (f == end) {
         w->field = LLMI_F_NONE;
         llmi_json_skip(&w->json);
+        if (w->learning == LLMI_MEMO_TAIL && in == LLMI_IN_ROOT) llmi_memo_keep(w, p);
         return;
     }
     w->field = f->field;
-    if (f->field == LLMI_F_TEXT || f->field == LLMI_F_REASONING || f->field == LLMI_F_REASONING_2) {
-        if (w->memo_from != NULL && in == LLMI_IN_DELTA) llmi_wire_remember(w, p);
-        w->memo_from = NULL;
+    w->json.keep_half = 0;
+    w->json.high = 0;
+    if (f->field < LLMI_F_TEXT || f->field > LLMI_F_REFUSAL) return;
+    if (w->learning == LLMI_MEMO_HEAD && in == LLMI_IN_DELTA && llmi_wire_delta_clean(w)) {
+        llmi_memo_keep(w, p);
+        w->memo_index = w->delta.index;
     }
+    w->learning = LLMI_MEMO_NONE;
     llmi_wire_join_half(w);
 }
 
 /* One event of the tokenizer. 0: w->status says why. */
 LLMI_FN int llmi_wire_take(llmi_wire *w, llmi_json_event ev, const char *p) {
+    /* behind the text only nulls and ends have no effect */
+    if (w->learning != LLMI_MEMO_HEAD && ev != LLMI_JSON_KEY && ev != LLMI_JSON_NULL && ev != LLMI_JSON_OBJECT_END &&
+        ev != LLMI_JSON_ARRAY_END) {
+        w->learning = LLMI_MEMO_NONE;
+    }
     switch (ev) {
     case LLMI_JSON_KEY: llmi_wire_key(w, p); return 1;
     case LLMI_JSON_OBJECT: return llmi_wire_object(w);
     case LLMI_JSON_ARRAY: return llmi_wire_array(w);
     case LLMI_JSON_OBJECT_END:
-    case LLMI_JSON_ARRAY_END: return llmi_wire_close(w);
+    case LLMI_JSON_ARRAY_END: return llmi_wire_close(w, p);
     case LLMI_JSON_STRING:
         if (w->depth == 0) return 1;
         if (!w->in_string) w->value_at = w->scratch.n;
@@ -8751,31 +8886,43 @@ typedef enum llmi_wire_result {
     LLMI_WIRE_FAILED     /* w->status, *w->error                  */
 } llmi_wire_result;
 
+/* A segment may start here: skips it if it is as remembered, else learns it. */
+LLMI_FN int llmi_wire_segment(llmi_wire *w, const char **p, const char *end) {
+    int which = w->segment;
+    w->segment = LLMI_MEMO_NONE;
+    if (!llmi_memo_replay(w, which, p, end)) {
+        llmi_memo_start(w, which, *p);
+        return 1;
+    }
+    w->learning = LLMI_MEMO_NONE;
+    if (which != LLMI_MEMO_MIDDLE) return 1;
+    w->segment = LLMI_MEMO_TAIL;
+    return llmi_wire_commit(w);
+}
+
 LLMI_FN llmi_wire_result llmi_wire_next(llmi_wire *w, const char **p, const char *end) {
-    llmi_json_event ev;
+    llmi_json_event ev = LLMI_JSON_NULL;
     if (w->status != LLM_OK) return LLMI_WIRE_FAILED;
     do {
-        const char *from = *p;
+        const char *from;
+        if (w->segment != LLMI_MEMO_NONE && !llmi_wire_segment(w, p, end)) return LLMI_WIRE_FAILED;
+        if (w->pending) return LLMI_WIRE_EVENT;
+        from = *p;
         ev = llmi_json_next(&w->json, p, end);
         if (!(w->raw ? llmi_wire_take_raw(w, ev, from, *p) : llmi_wire_take(w, ev, *p))) return LLMI_WIRE_FAILED;
         if (w->pending) return LLMI_WIRE_EVENT;
     } while (ev != LLMI_JSON_MORE);
-    w->memo_from = NULL;
+    w->learning = LLMI_MEMO_NONE;
     return LLMI_WIRE_MORE;
 }
 
 /* The first piece of a new JSON text of a stream. */
 LLMI_FN void llmi_wire_first(llmi_wire *w, const char **p, const char *end) {
     llmi_wire_begin(w);
-    if (w->memo_n == 0 || (size_t)(end - *p) < w->memo_n || memcmp(*p, w->memo, w->memo_n) != 0) {
-        w->memo_from = *p;
+    if (!llmi_memo_replay(w, LLMI_MEMO_HEAD, p, end)) {
+        llmi_memo_start(w, LLMI_MEMO_HEAD, *p);
         return;
     }
-    *p += w->memo_n;
-    w->json = w->memo_json;
-    w->depth = w->memo_depth;
-    w->field = w->memo_field;
-    memcpy(w->stack, w->memo_stack, sizeof w->stack);
     llmi_delta_reset(&w->delta);
     w->delta.index = w->memo_index;
     w->saw_choices = 1;
@@ -8813,7 +8960,7 @@ LLMI_FN int llmi_wire_event(llmi_wire *w, llm_event *ev) {
 LLMI_FN void llmi_wire_salvage(llmi_wire *w) {
     int i = 0;
     while (i < w->depth && w->stack[i] != LLMI_IN_CHOICE) i++;
-    if (i == w->depth || w->status != LLM_OK) return;
+    if (i == w->depth || w->status == LLM_ERR_MEMORY || w->status == LLM_ERR_LIMIT) return;
     if (!w->raw && w->in_string && llmi_wire_part(w) != NULL) {
         w->json.high = 0;
         llmi_wire_string(w);
@@ -9011,6 +9158,7 @@ typedef struct llmi_conn {
     int          draining;     /* the answer was over before its last bytes came                     */
     int          eof;          /* LLM_NET_CLOSED or LLM_NET_FAILED, 0 while it is open               */
     int          last_fd;
+    unsigned     last_net;     /* LLM_NET_SERIAL                                                     */
     unsigned     serial;       /* see llm_call_fd_serial()                                           */
     size_t       at, end;      /* bytes of buf that were not used yet                                */
     llmi_http    http;
@@ -9230,14 +9378,16 @@ LLMI_FN int llmi_conn_secure(const llmi_conn *n) {
 /* A descriptor may change while a name is resolved and addresses are tried: each new one gets a new serial. */
 LLMI_FN void llmi_conn_renumber(llm_client *c, llmi_conn *n) {
     int fd = LLM_NET_FD(c->mem.ctx, &n->net);
-    if (fd != n->last_fd) {
+    unsigned net = LLM_NET_SERIAL(c->mem.ctx, &n->net);
+    if (fd != n->last_fd || net != n->last_net) {
         n->last_fd = fd;
+        n->last_net = net;
         n->serial = ++c->serial;
     }
 }
 
 /* Receives into buf, waiting at most wait_ms. > 0 bytes; 0 none; < 0: n->eof says which. *drained is set when there is
-   no more for now. */
+   no more at the moment. */
 LLMI_FN long llmi_conn_fill(llm_client *c, llmi_conn *n, int wait_ms, int *drained) {
     long got;
     size_t room;
@@ -9433,7 +9583,8 @@ struct llm_call {
     int             delivered;       /* an event that is no retry notice reached the caller: no more retries  */
     int             ready;           /* llm_wait()                                                            */
     int             blocked;         /* the last step had to wait                                             */
-    int             drained;         /* RECV gave less than was asked: there is no more for now               */
+    int             filled;          /* this step has received something: the clock is looked at before the next  */
+    int             drained;         /* RECV gave less than was asked: there is no more at the moment               */
     int             retries_left;
     int             attempts;
     int             connect_ms, idle_ms;       /* negative = none */
@@ -9472,7 +9623,7 @@ LLMI_FN uint64_t llmi_now(const llm_client *c) {
 /* ---- the request is checked and written ------------------------------------------------------------------------ */
 
 LLMI_FN llm_status llmi_check_json(const char *json, int object, const char *what, llm_error *e) {
-    llm_json_type type;
+    llm_json_type type = LLM_JSON_NULL;
     if (json == NULL) return LLM_OK;
     if (!llmi_json_check(json, strlen(json), &type) || (object && type != LLM_JSON_OBJECT)) {
         return llmi_fail(e, LLM_ERR_USAGE, "%s is not %s", what, object ? "a JSON object" : "valid JSON");
@@ -9760,23 +9911,26 @@ LLMI_FN int64_t llmi_call_left(const llm_call *call, uint64_t now) {
     return left;
 }
 
-/* 1 = a deadline or the cancel flag ended this attempt or the call. */
-LLMI_FN int llmi_call_expired(llm_call *call, uint64_t now) {
+/* 1 = a deadline or the cancel flag ended this attempt or the call. left: llmi_call_left(). */
+LLMI_FN int llmi_call_expired(llm_call *call, uint64_t now, int64_t left) {
     const char *host = call->client->url.host;
     if (call->cancel != NULL && *call->cancel != 0) {
         (void)llmi_fail(&call->error, LLM_ERR_CANCELLED, "cancelled by request.cancel");
         (void)llmi_call_fail_now(call);
         return 1;
     }
+    if (left != 0) return 0;
     if (call->has_deadline && now >= call->deadline) {
         (void)llmi_fail(&call->error, LLM_ERR_TIMEOUT, "the call was not over within timeout_ms");
         (void)llmi_call_fail_now(call);
         return 1;
     }
-    if (call->state == LLMI_CALL_WAIT || llmi_call_left(call, now) != 0) return 0;
+    if (call->state == LLMI_CALL_WAIT) return 0;
     if (call->state == LLMI_CALL_OPEN || call->state == LLMI_CALL_HANDSHAKE) {
-        (void)llmi_fail(&call->error, LLM_ERR_TIMEOUT, "no %s %s within connect_timeout_ms (%d ms)",
-                        call->state == LLMI_CALL_OPEN ? "connection to" : "TLS session with", host, call->connect_ms);
+        const char *why = call->state == LLMI_CALL_OPEN ? LLM_NET_WHY(call->client->mem.ctx, &call->conn->net) : "";
+        (void)llmi_fail(&call->error, LLM_ERR_TIMEOUT, "no %s %s within connect_timeout_ms (%d ms)%s%s",
+                        call->state == LLMI_CALL_OPEN ? "connection to" : "TLS session with", host, call->connect_ms,
+                        why[0] ? ": " : "", why);
     } else {
         (void)llmi_fail(&call->error, LLM_ERR_TIMEOUT, "%s sent nothing for idle_timeout_ms (%d ms)", host, call->idle_ms);
     }
@@ -9827,14 +9981,17 @@ LLMI_FN llmi_step llmi_step_open(llm_call *call, int wait_ms) {
     llmi_conn_renumber(c, n);
     if (r == 0) return LLMI_STEP_BLOCKED;
     if (r != 1) {
+        const char *why = LLM_NET_WHY(c->mem.ctx, &n->net);
         n->eof = LLM_NET_FAILED;
         if (r == LLM_NET_NO_HOST) {
-            (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "no address for %s: check base_url and the name server", c->url.host);
+            (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "no address for %s%s%s. Check base_url and the name server",
+                            c->url.host, why[0] ? ": " : "", why);
         } else if (r == LLM_NET_REFUSED) {
             (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "%s refused the connection on port %d: is the server running?",
                             c->url.host, (int)c->url.port);
         } else {
-            (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "cannot connect to %s port %d", c->url.host, (int)c->url.port);
+            (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "cannot connect to %s port %d%s%s", c->url.host,
+                            (int)c->url.port, why[0] ? ": " : "", why);
         }
         return llmi_call_attempt_failed(call);
     }
@@ -9884,6 +10041,7 @@ LLMI_FN llmi_step llmi_step_handshake(llm_call *call, int wait_ms) {
     {
         long got = llmi_conn_fill(c, n, wait_ms, &call->drained);
         if (got < 0) return llmi_call_broke(call);
+        if (got > 0) call->last_byte = llmi_now(c);
         return got > 0 ? LLMI_STEP_AGAIN : LLMI_STEP_BLOCKED;
     }
 }
@@ -10003,38 +10161,41 @@ LLMI_FN llmi_step llmi_call_take_head(llm_call *call) {
     return LLMI_STEP_AGAIN;
 }
 
-/* The next event of the response: from bytes that are there, else LLMI_HTTP_MORE after one try to receive some. *step
-   is BLOCKED when there are none, *over when none will come. */
+/* The next event of the response: from bytes that are there, else from one try to receive some (call->filled).
+   LLMI_HTTP_MORE: *step says whether it is worth to try again, *over that nothing more will come. */
 LLMI_FN llmi_http_event llmi_call_receive(llm_call *call, int wait_ms, llmi_step *step, int *over) {
     llmi_conn *n = call->conn;
-    const char *start, *p;
-    llmi_http_event ev;
-    size_t len;
-    long got;
     *over = 0;
     *step = LLMI_STEP_AGAIN;
-    llmi_conn_took(n, call->taken);
-    start = p = llmi_conn_peek(n, &len);
-    ev = llmi_http_next(&n->http, &p, start + len);
-    call->taken = (size_t)(p - start);
-    if (ev != LLMI_HTTP_MORE || len > 0) return ev;
+    for (;;) {
+        size_t len;
+        long got;
+        const char *start, *p;
+        llmi_http_event ev;
+        llmi_conn_took(n, call->taken);
+        start = p = llmi_conn_peek(n, &len);
+        ev = llmi_http_next(&n->http, &p, start + len);
+        call->taken = (size_t)(p - start);
+        if (ev != LLMI_HTTP_MORE) return ev;
+        if (len > 0) continue;
+        if (call->filled) return ev;
 #if LLMI_HAS_TLS
-    if (n->tls != NULL) {
-        llmi_tls_state s = llmi_tls_get_state(n->tls);
-        if (s == LLMI_TLS_CLOSED || s == LLMI_TLS_FAILED) {
-            if (!n->eof) n->eof = s == LLMI_TLS_CLOSED ? LLM_NET_CLOSED : LLM_NET_FAILED;
-            *over = 1;
-            return ev;
+        if (n->tls != NULL) {
+            llmi_tls_state s = llmi_tls_get_state(n->tls);
+            if (s == LLMI_TLS_CLOSED || s == LLMI_TLS_FAILED) {
+                if (!n->eof) n->eof = s == LLMI_TLS_CLOSED ? LLM_NET_CLOSED : LLM_NET_FAILED;
+                *over = 1;
+                return ev;
+            }
         }
-    }
 #endif
-    *step = LLMI_STEP_BLOCKED;
-    if (call->drained && wait_ms == 0) return ev;
-    got = llmi_conn_fill(call->client, n, wait_ms, &call->drained);
-    *over = got < 0;
-    if (got != 0) *step = LLMI_STEP_AGAIN;
-    if (got > 0) call->last_byte = llmi_now(call->client);
-    return ev;
+        got = call->drained && wait_ms == 0 ? 0 : llmi_conn_fill(call->client, n, wait_ms, &call->drained);
+        *over = got < 0;
+        if (got == 0) *step = LLMI_STEP_BLOCKED;
+        if (got <= 0) return ev;
+        call->filled = 1;
+        call->last_byte = llmi_now(call->client);
+    }
 }
 
 /* An error body is over, or as much of it as came. */
@@ -10221,28 +10382,31 @@ LLMI_FN llmi_step llmi_step_body(llm_call *call, llm_event *event, int wait_ms) 
     llmi_conn *n = call->conn;
     llmi_step step;
     int over;
-    while (llmi_call_digest(call, event, &step)) {
-        if (step == LLMI_STEP_EVENT || call->state != LLMI_CALL_BODY) return step;
+    for (;;) {
+        while (llmi_call_digest(call, event, &step)) {
+            if (step == LLMI_STEP_EVENT || call->state != LLMI_CALL_BODY) return step;
+        }
+        switch (llmi_call_receive(call, wait_ms, &step, &over)) {
+        case LLMI_HTTP_BODY:
+            call->body = n->http.body;
+            call->body_end = call->body + n->http.body_len;
+            call->body_size += n->http.body_len;
+            if (n->http.sse || call->body_size <= LLM_MAX_BODY) continue;
+            (void)llmi_fail(&call->error, LLM_ERR_LIMIT, "the answer of %s is larger than LLM_MAX_BODY",
+                            call->client->url.host);
+            return llmi_call_fail_now(call);
+        case LLMI_HTTP_END: return llmi_call_body_over(call, 1, 1);
+        case LLMI_HTTP_ERROR:
+            (void)llmi_fail(&call->error, n->http.error_status, "%s: %s", call->client->url.host, n->http.why);
+            call->error.http_status = n->http.status;
+            return llmi_call_fail_now(call);
+        case LLMI_HTTP_HEAD:
+        case LLMI_HTTP_MORE:
+        default: break;
+        }
+        if (!over) return step;
+        return llmi_call_body_over(call, llmi_http_eof(&n->http, llmi_conn_closed_clean(n)) == LLMI_HTTP_END, 0);
     }
-    switch (llmi_call_receive(call, wait_ms, &step, &over)) {
-    case LLMI_HTTP_BODY:
-        call->body = n->http.body;
-        call->body_end = call->body + n->http.body_len;
-        call->body_size += n->http.body_len;
-        if (n->http.sse || call->body_size <= LLM_MAX_BODY) return LLMI_STEP_AGAIN;
-        (void)llmi_fail(&call->error, LLM_ERR_LIMIT, "the answer of %s is larger than LLM_MAX_BODY", call->client->url.host);
-        return llmi_call_fail_now(call);
-    case LLMI_HTTP_END: return llmi_call_body_over(call, 1, 1);
-    case LLMI_HTTP_ERROR:
-        (void)llmi_fail(&call->error, n->http.error_status, "%s: %s", call->client->url.host, n->http.why);
-        call->error.http_status = n->http.status;
-        return llmi_call_fail_now(call);
-    case LLMI_HTTP_HEAD:
-    case LLMI_HTTP_MORE:
-    default: break;
-    }
-    if (!over) return step;
-    return llmi_call_body_over(call, llmi_http_eof(&n->http, llmi_conn_closed_clean(n)) == LLMI_HTTP_END, 0);
 }
 
 /* What was held back, then the tool calls: now they are whole. */
@@ -10318,8 +10482,7 @@ LLMI_FN llmi_step llmi_call_step(llm_call *call, llm_event *event, int wait_ms) 
 
 /* How long a step may wait: until the caller's limit or the next deadline, in coarse steps, because each new value
    costs a system call; 100 ms when a flag must be looked at. */
-LLMI_FN int llmi_call_wait_ms(const llm_call *call, uint64_t now, int64_t caller_left) {
-    int64_t left = llmi_call_left(call, now);
+LLMI_FN int llmi_call_wait_ms(const llm_call *call, int64_t left, int64_t caller_left) {
     int64_t most = call->cancel != NULL ? 100 : 1000;
     if (call->state == LLMI_CALL_OPEN && LLM_NET_TIMER_MS(call->client->mem.ctx, &call->conn->net) >= 0) {
         int64_t timer = LLM_NET_TIMER_MS(call->client->mem.ctx, &call->conn->net);
@@ -10340,22 +10503,26 @@ LLMI_FN llm_status llmi_call_next(llm_call *call, llm_event *event, int timeout_
     call->drained = 0;
     call->blocked = 0;
     for (;;) {
-        int64_t left = llmi_left(now, start, timeout_ms);
+        int64_t left, caller_left = llmi_left(now, start, timeout_ms);
         llmi_step step;
         if (call->state == LLMI_CALL_DONE) return LLM_DONE;
         if (call->state == LLMI_CALL_FAILED) return call->error.status;
-        if (llmi_call_expired(call, now)) continue;
-        step = llmi_call_step(call, event, llmi_call_wait_ms(call, now, left));
+        left = llmi_call_left(call, now);
+        if (llmi_call_expired(call, now, left)) continue;
+        if (call->blocked && caller_left == 0) return LLM_PENDING;
+        call->blocked = 0;
+        call->filled = 0;
+        step = llmi_call_step(call, event, llmi_call_wait_ms(call, left, caller_left));
         if (step == LLMI_STEP_EVENT) return LLM_OK;
         if (step == LLMI_STEP_BLOCKED) {
             call->blocked = 1;
-            now = llmi_now(c);
-            if (timeout_ms >= 0 && llmi_left(now, start, timeout_ms) == 0 && !llmi_call_expired(call, now)) return LLM_PENDING;
-            call->blocked = 0;
-            call->drained = 0;
-        } else if (timeout_ms == 0 && ++burst > LLMI_BURST && call->state == LLMI_CALL_BODY &&
-                   call->body == call->body_end && call->data == call->data_end) {
-            return LLM_PENDING;
+            if (timeout_ms != 0) {
+                now = llmi_now(c);
+                call->drained = 0;
+            }
+        } else {
+            if (call->last_byte > now) now = call->last_byte;
+            if (timeout_ms == 0 && call->filled && ++burst == LLMI_BURST) return LLM_PENDING;
         }
     }
 }
@@ -11208,7 +11375,13 @@ LLM_API llm_status llm_wait(llm_call *const *calls, size_t count, int timeout_ms
         c->items[n].wants = llm_call_wants(calls[i]);
         c->items[n++].ready = 0;
     }
+#if LLMI_HAS_WAIT
     r = LLM_NET_WAIT(c->mem.ctx, c->items, n, (int)(left > 0x7FFFFFFF ? 0x7FFFFFFF : left));
+#else           /* nothing tells us: look again soon */
+    if (left != 0) LLM_SLEEP_MS(c->mem.ctx, left < 0 || left > 10 ? 10 : (int)left);
+    for (i = 0; i < n; i++) c->items[i].ready = 1;
+    r = n > 0;
+#endif
     if (r < 0) return llmi_fail(&c->error, LLM_ERR_CONNECTION, "llm_wait: the descriptors cannot be waited for");
     for (i = 0, n = 0; i < count; i++) {
         int t = llm_call_timeout_ms(calls[i]);
@@ -11362,7 +11535,6 @@ LLM_API llm_cost_source llm_price_lookup(const llm_client *client, const char *m
 #undef LLMI_PRICE_OPENAI_ROWS
 #undef LLMI_SCRUB_FREE
 #undef LLMI_WIRE_DEPTH
-#undef LLMI_MEMO
 #undef LLMI_SECRET_MIN
 #undef LLMI_BURST
 #endif /* LLMI_KEEP_MACROS */

@@ -1,3 +1,3 @@
-/* The library, compiled once for the whole program. With -Ibuild this is the one file that `make -C tools bundle` writes. */
+/* The library, compiled once for the whole program. */
 #define LLM_OPENAI_IMPLEMENTATION
 #include "llm_openai.h"

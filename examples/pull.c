@@ -1,5 +1,5 @@
-/* pull.c: the same stream without a callback. The program asks for the next event, waits as long as it likes, and does
-   its own work in between: here it counts how often there was nothing yet.
+/* pull.c: a stream without a callback. The program asks for the next event, waits as long as it likes,
+   and does its own work in between: here it counts how often there was nothing yet.
 
        cc -std=c99 -Os -I../build pull.c llm_openai.c -o pull
        OPENAI_API_KEY=... ./pull "Tell me a story." */

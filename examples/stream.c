@@ -22,11 +22,12 @@ static int on_event(void *user, const llm_event *event) {
 }
 
 int main(int argc, char **argv) {
-    llm_config config = {0};
+    llm_config config = {0};   /* all zero: key and URL come from the environment */
     llm_request request = {0};
     llm_response answer;
     llm_client *client;
     llm_error error;
+    llm_status status;
     const char *model = getenv("OPENAI_MODEL");
 
     config.model = model != NULL ? model : "gpt-6-luna";
@@ -38,9 +39,9 @@ int main(int argc, char **argv) {
 
     request.prompt = argc > 1 ? argv[1] : "In two sentences: how does a computer learn the time?";
     request.cancel = &interrupted;
-    llm_chat_stream(client, &request, on_event, NULL, &answer);
+    status = llm_chat_stream(client, &request, on_event, NULL, &answer);
     puts("");
-    if (answer.status != LLM_OK) fprintf(stderr, "stream: %s\n", answer.error.message);
+    if (status != LLM_OK) fprintf(stderr, "stream: %s: %s\n", llm_status_name(status), answer.error.message);
     if (answer.usage.known) {
         printf("[%s: %lld tokens in, %lld out", answer.model, (long long)answer.usage.input_tokens,
                (long long)answer.usage.output_tokens);
@@ -49,5 +50,5 @@ int main(int argc, char **argv) {
     }
     llm_response_free(&answer);
     llm_client_free(client);
-    return answer.status != LLM_OK;
+    return status != LLM_OK;
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # test_docs.sh: the C code that people copy from the documents compiles: every ```c block of README.md, and every example
-# in the comments of the header (lines indented alike, from one that starts with #define LLM_OPENAI or with
-# #include "llm_openai.h" on). A block that includes the header is a file; with a main() it is linked too. Any other is
+# in the comments of the header (lines indented alike, from one that starts with #include or
+# #define on). A block that includes the header is a file; with a main() it is linked too. Any other is
 # tried as declarations, and as statements of a function that has a client, a request and a response.
 cd "$(dirname "$0")" || exit 1
 header=${HDR:-..}/llm_openai.h
@@ -27,7 +27,7 @@ bad() {
 OUT=$out perl -ne '
     $comment = 1 if m{/\*};
     if ($in && /\S/ && !/^$indent/) { $in = 0 }
-    if (!$in && $comment && /^( {3,})#\s*(?:define LLM_OPENAI_|include "llm_openai\.h")/) {
+    if (!$in && $comment && /^( {5,})#\s*(?:define|include)\b/) {
         $indent = $1; $n++; $in = 1;
         open F, ">", "$ENV{OUT}/header-$n.c" or die;
         print F "#line $. \"llm_openai.h\"\n";

@@ -9,6 +9,7 @@
 typedef struct run {
     llmi_http h;
     t_text    log, body;
+    char      id[128];       /* as the head had it */
     int       head, ended;
     size_t    rest;          /* bytes left after the end */
 } run;
@@ -60,8 +61,10 @@ static void log_event(run *r, llmi_http_event e) {
     if (e == LLMI_HTTP_HEAD) {
         r->head = 1;
         log_head(r);
+        memcpy(r->id, r->h.request_id, sizeof r->id);
     } else if (e == LLMI_HTTP_END) {
         r->ended = 1;
+        if (strcmp(r->id, r->h.request_id) != 0) t_check(0, "trailers change nothing", __FILE__, __LINE__);
         snprintf(b, sizeof b, "END%s\n", r->h.keep_alive ? "" : " close");
         t_adds(&r->log, b);
     } else {

@@ -428,6 +428,16 @@ static void test_halves(void) {
         CHECK_STR(l->text, cases[i].text);
         CHECK_INT(half, cases[i].left);
     }
+    {   /* a key is never continued */
+        static const char s[] = "{\"\\ud83d\":1}";
+        const char *p = s;
+        llmi_json j;
+        llmi_json_init(&j);
+        j.keep_half = 1;
+        CHECK_INT(llmi_json_next(&j, &p, s + sizeof s - 1), LLMI_JSON_OBJECT);
+        CHECK_INT(llmi_json_next(&j, &p, s + sizeof s - 1), LLMI_JSON_KEY);
+        CHECK(j.len == 3 && !memcmp(j.text, "\xEF\xBF\xBD", 3) && j.high == 0);
+    }
     {   /* a half that is set before another kind of value is not used */
         static const char s[] = "{\"t\":[\"\\ude00\"],\"u\":1,\"v\":\"\\ude00\"}";
         const char *p = s;
@@ -676,6 +686,7 @@ static void test_pointer(void) {
         {"{\"\\u0061\\u00e9\":true}", "/a\xC3\xA9", LLM_OK, "true"}, {"{\"a\\/b\":null}", "/a~1b", LLM_OK, "null"},
         {"{\"a\\u0000b\":1,\"a\":2}", "/a", LLM_OK, "2"}, {"{\"a\\u0000b\":1}", "/a", LLM_ERR_USAGE, ""},
         {"{\"~1\":1}", "/~01", LLM_OK, "1"}, {"{\"0\":1}", "/0", LLM_OK, "1"}, {"{\"-\":1}", "/-", LLM_OK, "1"},
+        {"[{\"x\":1},{\"b\":2}]", "/0/b", LLM_ERR_USAGE, ""}, {"[[1],[2,3]]", "/0/1", LLM_ERR_USAGE, ""},
         {"{\"a\":[{\"b\":[[7]]},8]}", "/a/0/b/0/0", LLM_OK, "7"}, {"{\"a\":[{\"b\":[[7]]},8]}", "/a/1", LLM_OK, "8"},
         {"", "", LLM_ERR_PROTOCOL, ""}, {"{\"a\":1", "/a", LLM_ERR_PROTOCOL, ""}, {"{\"a\":1}x", "/a", LLM_ERR_PROTOCOL, ""},
         {"{\"a\":1,\"b\":\"\xFF\"}", "/a", LLM_ERR_PROTOCOL, ""}, {"[1,", "/0", LLM_ERR_PROTOCOL, ""},

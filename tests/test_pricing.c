@@ -36,17 +36,17 @@ static void each_line(const char *path, size_t columns, void (*fn)(char **cell))
     free(text);
 }
 
-/* Equal as doubles, also where the compiler keeps more digits in a register. */
-static int same(double a, double b) {
-    volatile double x = a, y = b;
-    return x == y;
-}
-
 static llm_cost_source find(const char *host, const char *id, llm_price *out) {
     return llmi_price_find(NULL, 0, host[0] == '-' && host[1] == 0 ? NULL : host, id, out);
 }
 
 #if LLMI_HAS_PRICING
+
+/* Equal as doubles, also where the compiler keeps more digits in a register. */
+static int same(double a, double b) {
+    volatile double x = a, y = b;
+    return x == y;
+}
 
 static const char *kind_name(llm_cost_source k) {
     static const char *const name[] = { "UNKNOWN", "PREFIX", "SNAPSHOT", "EXACT", "PROVIDER" };

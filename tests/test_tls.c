@@ -5,7 +5,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Hooks that a test sets: the date, files that change or vanish, the environment, a source of randomness that fails. */
+/* Hooks that a test sets: the date, files that change or vanish, the environment, a source of randomness that fails.
+   */
 static int64_t t_unix = 1800000000;          /* January 2027 */
 static uint32_t t_seed = 1;
 static int t_random_fails;
@@ -64,7 +65,7 @@ static long t_file_read(const char *path, size_t offset, void *buf, size_t n) {
 #define PKI "data/pki/"
 #define TLS "data/tls/"
 
-/* ---- certificates and keys for the server ----------------------------------------------------------------------- */
+/* ---- certificates and keys for the server --------------------------------------------------------------- */
 
 typedef struct blob { unsigned char data[8192]; size_t len; } blob;
 
@@ -161,7 +162,7 @@ static void server_write(const char *p, size_t len) {
     br_ssl_engine_flush(&srv.sc.eng, 0);
 }
 
-/* ---- the client ---------------------------------------------------------------------------------------------------- */
+/* ---- the client ----------------------------------------------------------------------------------------- */
 
 static llmi_mem mem;
 static llmi_tls_shared shared;
@@ -264,7 +265,8 @@ static void check_case(const char *chain, const char *ca, const char *host, cons
         while (w) {
             const char *bar = strchr(w, '|');
             snprintf(part, sizeof part, "%.*s", bar ? (int)(bar - w) : 200, w);
-            if (!CHECK(strstr(err.message, part) != NULL)) fprintf(stderr, "    %s\n    lacks: %s\n", err.message, part);
+            if (!CHECK(strstr(err.message, part) != NULL)) fprintf(stderr, "    %s\n    lacks: %s\n", err.message,
+                    part);
             w = bar ? bar + 1 : NULL;
         }
         CHECK(strstr(err.message, host) != NULL || !strstr(err.message, "TLS with"));
@@ -282,8 +284,10 @@ static void test_chains(void) {
         {PKI "ec.pem", PKI "roots.pem", "LOCALHOST"}, {PKI "ec.pem", PKI "roots.pem", "localhost."},
         {PKI "ec.pem", PKI "roots.pem", "127.0.0.1"}, {PKI "ec.pem", PKI "roots.pem", "::1"},
         {PKI "ec.pem", PKI "roots.pem", "[::1]"}, {PKI "ec.pem", PKI "roots.pem", "0:0:0:0:0:0:0.0.0.1"},
-        {PKI "ip-only.pem", PKI "roots.pem", "127.0.0.1"}, {PKI "self-signed.pem", PKI "self-signed.pem", "localhost"},
-        {TLS "self-ca.pem", TLS "self-ca.pem", "localhost"}, {TLS "self-leaf.pem", TLS "self-leaf.pem", "2001:db8::7"},
+        {PKI "ip-only.pem", PKI "roots.pem", "127.0.0.1"}, {PKI "self-signed.pem", PKI "self-signed.pem",
+                "localhost"},
+        {TLS "self-ca.pem", TLS "self-ca.pem", "localhost"}, {TLS "self-leaf.pem", TLS "self-leaf.pem",
+                "2001:db8::7"},
         {TLS "by-twin4.pem", TLS "twins.pem", "host.test"}, {TLS "by-twin5.pem", TLS "twin5.pem", "localhost"},
         {TLS "by521.pem", TLS "roots.pem", "localhost"}, {TLS "by-v1.pem", TLS "roots.pem", "localhost"},
         {TLS "any-eku.pem", TLS "root.pem", "localhost"}, {TLS "inter-eku.pem", TLS "root.pem", "localhost"},
@@ -303,7 +307,8 @@ static void test_chains(void) {
         {PKI "wildcard.pem", PKI "roots.pem", "a.b.mock.test", "not for a.b.mock.test|*.mock.test"},
         {PKI "wildcard.pem", PKI "roots.pem", "mock.test", "not for mock.test"},
         {PKI "cn-only.pem", PKI "roots.pem", "localhost", "subjectAltName"},
-        {PKI "expired.pem", PKI "roots.pem", "localhost", "expired on 2021-01-01|2027-01-15|check the device's clock"},
+        {PKI "expired.pem", PKI "roots.pem", "localhost",
+                "expired on 2021-01-01|2027-01-15|check the device's clock"},
         {PKI "not-yet.pem", PKI "roots.pem", "localhost", "not valid before 2119-01-01|check the device's clock"},
         {PKI "unknown-ca.pem", PKI "roots.pem", "localhost", "not signed by a CA that you trust|config.ca_file"},
         {PKI "ec.pem", PKI "root-rsa.pem", "localhost", "not signed by a CA that you trust"},
@@ -327,7 +332,7 @@ static void test_chains(void) {
     for (i = 0; i < sizeof bad / sizeof bad[0]; i++) check_case(bad[i][0], bad[i][1], bad[i][2], bad[i][3]);
 }
 
-/* ---- how the bytes come ------------------------------------------------------------------------------------------ */
+/* ---- how the bytes come --------------------------------------------------------------------------------- */
 
 static void test_pieces(void) {
     static const char *const chains[] = {PKI "ec.pem", PKI "rsa.pem", PKI "critical-eku.pem", PKI "wrong-name.pem"};
@@ -390,7 +395,8 @@ static void test_critical_eku_is_signed(void) {
     if (llmi_tls_new(&t, &shared, "localhost", &err) != LLM_OK) STOP();
     for (i = 0; i < 3; i++) {
         const br_x509_class **c = &t->x509.vtable;
-        leaf->data[flag] = i == 0 ? 0xFF : i == 1 ? 0x00 : 0x01;   /* as signed; as the engine is shown it; another TRUE */
+        /* as signed; as the engine is shown it; another TRUE */
+        leaf->data[flag] = i == 0 ? 0xFF : i == 1 ? 0x00 : 0x01;
         (*c)->start_chain(c, "localhost");
         for (k = 1; k < n; k++) {
             (*c)->start_cert(c, (uint32_t)srv.objects[k].len);
@@ -434,12 +440,13 @@ static void test_damaged_certificate(void) {
     llmi_tls_shared_free(&shared);
 }
 
-/* ---- the clock ------------------------------------------------------------------------------------------------------ */
+/* ---- the clock ------------------------------------------------------------------------------------------ */
 
 static void test_clock(void) {
     int64_t was = t_unix;
     t_unix = 86400 * 2;
-    check_case(PKI "ec.pem", PKI "roots.pem", "localhost", "not valid before 2020-01-01|1970-01-03|check the device's clock");
+    check_case(PKI "ec.pem", PKI "roots.pem", "localhost",
+            "not valid before 2020-01-01|1970-01-03|check the device's clock");
     t_unix = 0;
     check_case(PKI "ec.pem", PKI "roots.pem", "localhost", "clock is not set");
     t_unix = -5;
@@ -497,7 +504,7 @@ static void test_dates(void) {
     }
 }
 
-/* ---- names ------------------------------------------------------------------------------------------------------------ */
+/* ---- names ---------------------------------------------------------------------------------------------- */
 
 static void test_hosts(void) {
     static const char *const names[][2] = {
@@ -506,7 +513,8 @@ static void test_hosts(void) {
         {"localhost", "localhost"}, {"127.1", "127.1"}
     };
     static const char *const bad[] = {
-        "", ".", "..", "a..b", ".a", "a b", "a\nb", "*.com", "caf\xC3\xA9.fr", "a/b", "a@b", "[::1", "[]", "[localhost]",
+        "", ".", "..", "a..b", ".a", "a b", "a\nb", "*.com", "caf\xC3\xA9.fr", "a/b", "a@b", "[::1", "[]",
+                "[localhost]",
         "::1%lo", ":", ":::", "1::2::3", "12345::", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7:8::",
         "::1.2.3", "1.2.3.4::", "g::", "host:443",
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.com"
@@ -553,7 +561,8 @@ static void test_hosts(void) {
 /* Promise: a certificate is checked with its name or address, or the call fails. No host leads to a connection whose
    engine checks no name while the filter checks no address; an address is never sent as SNI. */
 static void test_no_name_goes_unchecked(void) {
-    static const char *const hosts[] = {"localhost", "127.0.0.1", "::1", "", ".", "[]", "[::1]", "localhost.", " ", "a..b"};
+    static const char *const hosts[] = {"localhost", "127.0.0.1", "::1", "", ".", "[]", "[::1]", "localhost.", " ",
+            "a..b"};
     size_t i;
     server_load(PKI "ec.pem");
     for (i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
@@ -591,7 +600,7 @@ static void test_no_name_goes_unchecked(void) {
     llmi_tls_shared_free(&shared);
 }
 
-/* ---- pins ------------------------------------------------------------------------------------------------------------- */
+/* ---- pins ----------------------------------------------------------------------------------------------- */
 
 /* "sha256/..." of a certificate's key, by BearSSL's own decoder: the key is the 5th or 6th element of the TBS. */
 static void pin_of(const blob *cert, char out[60]) {
@@ -633,7 +642,8 @@ static void check_pin(const char *chain, const char *ca, const char *pin, int go
 
 static void test_pins(void) {
     static const char *const malformed[] = {
-        "", "sha256/", "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "SHA256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "", "sha256/", "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+                "SHA256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
         "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==", "sha256/AAAAAAAAAAAAAAAAAAAAA*AAAAAAAAAAAAAAAAAAAAA=",
         "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB=", "sha1/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
     };
@@ -680,7 +690,7 @@ static void test_pins(void) {
     t_case = "";
 }
 
-/* ---- resumption --------------------------------------------------------------------------------------------------------- */
+/* ---- resumption ----------------------------------------------------------------------------------------- */
 
 /* 1 = resumed: the filter has seen no certificate. */
 static int resumes(const char *host) {
@@ -743,7 +753,7 @@ static void test_resumption(void) {
     llmi_tls_shared_free(&shared);
 }
 
-/* ---- the end of a connection ------------------------------------------------------------------------------------------------ */
+/* ---- the end of a connection ---------------------------------------------------------------------------- */
 
 /* The server's last flight, an answer and a close_notify, is cut at every byte. */
 static void test_truncation(void) {
@@ -921,7 +931,7 @@ static void test_volume(void) {
     }
 }
 
-/* ---- where trust comes from ------------------------------------------------------------------------------------------------- */
+/* ---- where trust comes from ----------------------------------------------------------------------------- */
 
 /* Anchors found in a text, as config.ca_pem and as a file that is read in pieces; must be the same. */
 static void check_pem(const char *what, const char *text, size_t len, size_t want) {
@@ -1124,7 +1134,8 @@ static void test_trust_order(void) {
     t_env = NULL;
     /* none at all: every place is named */
     client_init(NULL);
-    check_case(PKI "ec.pem", NULL, "localhost", "no trusted CA|config.anchors|ca_pem|ca_file|$SSL_CERT_FILE|absent-1.pem (cannot"
+    check_case(PKI "ec.pem", NULL, "localhost",
+            "no trusted CA|config.anchors|ca_pem|ca_file|$SSL_CERT_FILE|absent-1.pem (cannot"
                "|pins.txt (no certificate|absent-2.pem|LLM_CA_PEM|Install ca-certificates");
     /* one that is named but useless is an error: there is no falling back */
     t_env = PKI "root-ec.pem";
@@ -1181,7 +1192,7 @@ static void test_trust_changes(void) {
     t_case = "";
 }
 
-/* ---- what can go wrong around it ------------------------------------------------------------------------------------------------- */
+/* ---- what can go wrong around it ------------------------------------------------------------------------ */
 
 static void test_entropy(void) {
     t_random_fails = 1;
@@ -1265,7 +1276,8 @@ static void test_wiped(void) {
     llmi_tls_free(t);
     llmi_tls_shared_free(&shared);
     for (i = 0; i + 18 <= sizeof pool; i++) {
-        if (memcmp(pool + i, "the secret request", 18) == 0 || (i + 48 <= sizeof pool && memcmp(pool + i, secret, 16) == 0)) n++;
+        if (memcmp(pool + i, "the secret request", 18) == 0 || (i + 48 <= sizeof pool && memcmp(pool + i, secret,
+                16) == 0)) n++;
     }
     CHECK_INT(n, 0);
 }
@@ -1310,8 +1322,10 @@ static void test_small_buffer_refused(void) {
 static void test_versions(void) {
     static const uint16_t cbc[] = {BR_TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256, BR_TLS_RSA_WITH_AES_128_GCM_SHA256};
     static const struct { uint16_t suite; unsigned curve; } good[] = {
-        {BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, BR_EC_curve25519}, {BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, BR_EC_secp384r1},
-        {BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, BR_EC_secp256r1}, {BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, BR_EC_secp521r1}
+        {BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, BR_EC_curve25519},
+                {BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, BR_EC_secp384r1},
+        {BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, BR_EC_secp256r1},
+                {BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, BR_EC_secp521r1}
     };
     size_t i;
     int k;
@@ -1395,9 +1409,11 @@ static void test_raw_answers(void) {
 static void test_error_map(void) {
     static const int codes[] = {
         1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 31,
-        33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 62
+        33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59,
+                60, 62
     };
-    static const int alerts[] = {10, 20, 21, 22, 30, 40, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 70, 71, 80, 90, 100, 110, 120};
+    static const int alerts[] = {10, 20, 21, 22, 30, 40, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 70, 71, 80, 90,
+            100, 110, 120};
     llmi_tls *t;
     size_t i;
     client_init(PKI "roots.pem");
@@ -1407,7 +1423,8 @@ static void test_error_map(void) {
         llmi_error_init(&err);
         CHECK_INT(llmi_tls_fail(t, &err, "example.test"), LLM_ERR_TLS);
         CHECK(strncmp(err.message, "TLS with example.test failed: ", 30) == 0 && strlen(err.message) > 45);
-        if (!CHECK(strstr(err.message, "of the TLS engine") == NULL)) fprintf(stderr, "    %d %s\n", codes[i], err.message);
+        if (!CHECK(strstr(err.message, "of the TLS engine") == NULL)) fprintf(stderr, "    %d %s\n", codes[i],
+                err.message);
         CHECK(strlen(err.message) < 400);
     }
     for (i = 0; i < sizeof alerts / sizeof alerts[0]; i++) {

@@ -234,10 +234,11 @@ static void test_ip6(void) {
     static const char *const bad[] = {"", ":", ":::", "1", "1:2", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9",
         "1:2:3:4:5:6:7:8:", ":1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8::", "::1:2:3:4:5:6:7:8", "1::2::3", "1:::2",
         ":1", "1:", "12345::", "g::", "::g", "::1 ", " ::1", "::1%1", "::1/64", "1.2.3.4", "::1.2.3",
-        "::1.2.3.256", "::01.2.3.4", "::1.2.3.4:5", "1.2.3.4::", "1:2:3:4:5:6:7:1.2.3.4", "::1:2:3:4:5:6:7:1.2.3.4", "1:2:3:4:5:1.2.3.4", "[::1]",
-        "::-1", "::.1.2.3"};
-    unsigned char ip[16];
+        "::1.2.3.256", "::01.2.3.4", "::1.2.3.4:5", "1.2.3.4::", "1:2:3:4:5:6:7:1.2.3.4",
+        "::1:2:3:4:5:6:7:1.2.3.4", "1:2:3:4:5:1.2.3.4", "[::1]", "::-1", "::.1.2.3"};
+    unsigned char ip[24];
     size_t i;
+    memset(ip, 0xAA, sizeof ip);
     for (i = 0; i < sizeof good / sizeof good[0]; i++) {
         char *text = t_guarded(good[i].text, strlen(good[i].text));
         t_case = good[i].text;
@@ -247,6 +248,7 @@ static void test_ip6(void) {
     for (i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         t_case = bad[i];
         CHECK(!llmi_ip6_parse(bad[i], strlen(bad[i]), ip));
+        CHECK(memcmp(ip + 16, "\xAA\xAA\xAA\xAA\xAA\xAA\xAA\xAA", 8) == 0);   /* nothing written behind it */
     }
     t_case = "";
 }

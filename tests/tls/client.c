@@ -22,7 +22,7 @@ static int dial(int port) {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     memset(&a, 0, sizeof a);
     memset(&limit, 0, sizeof limit);
-    limit.tv_sec = 20;
+    limit.tv_sec = 5;
     a.sin_family = AF_INET;
     a.sin_port = htons((unsigned short)port);
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
