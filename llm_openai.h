@@ -736,6 +736,7 @@ LLM_API llm_status  llm_text_addf(llm_text *text, const char *format, ...);
     #include <netinet/in.h>
     #include <netinet/tcp.h>
     #include <arpa/inet.h>
+    #include <net/if.h>      /* if_nametoindex: fe80::1%eth0 */
     #include <poll.h>
     #ifdef __linux__
       #include <sys/epoll.h>
@@ -4134,7 +4135,6 @@ LLMI_FN llmi_sse_event llmi_sse_eof(llmi_sse *s) {
 #if defined(LLM_NET_WANTS) || defined(LLM_NET_TIMER_MS) || defined(LLM_NET_SERIAL) || defined(LLM_NET_WHY)
   #error "llm_openai.h: LLM_NET_WANTS, _TIMER_MS, _SERIAL and _WHY go with net hooks of your own."
 #endif
-#include <net/if.h>                    /* if_nametoindex: fe80::1%eth0 */
 
 #ifdef LLM_USE_GETADDRINFO
   #define LLMI_HAS_RESOLVER 0
@@ -9375,7 +9375,8 @@ LLMI_FN int llmi_conn_secure(const llmi_conn *n) {
 #endif
 }
 
-/* A descriptor may change while a name is resolved and addresses are tried: each new one gets a new serial. */
+/* A descriptor may change while a name is resolved and addresses are tried: each new one gets a new serial. Only for
+   callers that ask: with the default hooks the question may cost an epoll set. */
 LLMI_FN void llmi_conn_renumber(llm_client *c, llmi_conn *n) {
     int fd = LLM_NET_FD(c->mem.ctx, &n->net);
     unsigned net = LLM_NET_SERIAL(c->mem.ctx, &n->net);
@@ -9861,6 +9862,7 @@ LLMI_FN llmi_step llmi_call_fail_now(llm_call *call) {
    is no attempt of ours; a fresh one takes its place at once. */
 LLMI_FN llmi_step llmi_call_broke(llm_call *call) {
     llmi_conn *n = call->conn;
+    const char *when;
     if (n->requests > 0 && !call->stale_once && call->state <= LLMI_CALL_HEAD && !n->http.started) {
         llmi_log(call->client, LLM_LOG_DEBUG, "kept connection was closed; opening a new one");
         llmi_call_wipe_head(call);
@@ -9876,10 +9878,16 @@ LLMI_FN llmi_step llmi_call_broke(llm_call *call) {
         return llmi_call_attempt_failed(call);
     }
 #endif
-    (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "%s closed the connection %s", call->client->url.host,
-                    call->state == LLMI_CALL_HANDSHAKE ? "during the TLS handshake"
-                    : call->send_failed ? "while the request was sent"
-                    : n->http.started ? "within the response head" : "before it answered");
+    when = call->state == LLMI_CALL_HANDSHAKE ? "during the TLS handshake"
+         : call->send_failed ? "while the request was sent"
+         : n->http.started ? "within the response head" : "before it answered";
+    if (n->eof == LLM_NET_CLOSED) {
+        (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "%s closed the connection %s", call->client->url.host, when);
+    } else {
+        const char *why = LLM_NET_WHY(call->client->mem.ctx, &n->net);
+        (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "the connection to %s broke %s%s%s", call->client->url.host, when,
+                        why[0] ? ": " : "", why);
+    }
     return llmi_call_attempt_failed(call);
 }
 
@@ -9978,7 +9986,6 @@ LLMI_FN llmi_step llmi_step_open(llm_call *call, int wait_ms) {
 #else
     r = LLM_NET_OPEN(c->mem.ctx, &n->net, c->url.host, c->url.port, wait_ms);
 #endif
-    llmi_conn_renumber(c, n);
     if (r == 0) return LLMI_STEP_BLOCKED;
     if (r != 1) {
         const char *why = LLM_NET_WHY(c->mem.ctx, &n->net);
@@ -10484,10 +10491,6 @@ LLMI_FN llmi_step llmi_call_step(llm_call *call, llm_event *event, int wait_ms) 
    costs a system call; 100 ms when a flag must be looked at. */
 LLMI_FN int llmi_call_wait_ms(const llm_call *call, int64_t left, int64_t caller_left) {
     int64_t most = call->cancel != NULL ? 100 : 1000;
-    if (call->state == LLMI_CALL_OPEN && LLM_NET_TIMER_MS(call->client->mem.ctx, &call->conn->net) >= 0) {
-        int64_t timer = LLM_NET_TIMER_MS(call->client->mem.ctx, &call->conn->net);
-        most = timer < 1 ? 1 : timer < most ? timer : most;
-    }
     if (left < 0 || left > most) left = most;
     if (caller_left >= 0 && caller_left < left) left = caller_left;
     return (int)left;
@@ -11294,11 +11297,14 @@ LLMI_FN int llmi_call_waits(const llm_call *call) {
 
 LLM_API int llm_call_fd(const llm_call *call) {
     if (call == NULL || call->conn == NULL || !call->conn->opened) return -1;
-    return LLM_NET_FD(call->client->mem.ctx, &call->conn->net);
+    llmi_conn_renumber(call->client, call->conn);
+    return call->conn->last_fd;
 }
 
 LLM_API unsigned llm_call_fd_serial(const llm_call *call) {
-    return call == NULL || call->conn == NULL ? 0 : call->conn->serial;
+    if (call == NULL || call->conn == NULL || !call->conn->opened) return 0;
+    llmi_conn_renumber(call->client, call->conn);
+    return call->conn->serial;
 }
 
 LLM_API int llm_call_wants(const llm_call *call) {
