@@ -17,7 +17,8 @@ trap 'stop; rm -rf "$T"' EXIT
 trap 'exit 1' HUP INT TERM
 passed=0 failed=0
 
-$CC -std=c99 -O2 -w -I"$header" -isystem "$build/bearssl/inc" -o "$T/client" tls/client.c "$build/libbearssl.a" || exit 1
+$CC -std=c99 -O2 -w -I"$header" -isystem "$build/bearssl/inc" -o "$T/client" tls/client.c "$build/libbearssl.a" ||
+    exit 1
 head -c 300000 /dev/urandom > "$T/medium"
 head -c 30000000 /dev/zero > "$T/big"
 printf 'small answer' > "$T/small"
@@ -29,14 +30,15 @@ serve() {
     [ -f "$pem" ] || pem=$PWD/data/tls/$1.pem
     awk '/BEGIN CERT/ { n++ } n > 1' "$pem" > "$T/chain.pem"
     shift
+    rm -f "$T/server.log"
     more=
     [ ! -s "$T/chain.pem" ] || more="-cert_chain $T/chain.pem"
     (cd "$T" && exec openssl s_server -accept 127.0.0.1:0 -cert "$pem" -key "$pem" $more "${mode:--HTTP}" "$@" \
         > server.log 2>&1 < /dev/null) &
     server=$!
     port=
-    for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-        port=$(sed -n 's/^ACCEPT .*:\([0-9][0-9]*\)$/\1/p' "$T/server.log" | head -n 1)
+    for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
+        port=$(sed -n 's/^ACCEPT .*:\([0-9][0-9]*\)$/\1/p' "$T/server.log" 2>/dev/null | head -n 1)
         [ -z "$port" ] || return 0
         sleep 0.1
     done

@@ -65,7 +65,12 @@ for suite in "$@"; do
     printf '%-26s %6d passed, %d failed  %8s%s\n' "$name" "$p" "$f" "$took" "${why:+  $name $why}"
     if [ "$f" -ne 0 ]; then
         bad="$bad $name"
-        tail -n 40 "$out" | sed 's/^/    | /'
+        # the first findings tell most, and the end says how it came out
+        if [ "$(wc -l < "$out")" -le 40 ]; then cat "$out"; else
+            head -n 25 "$out"
+            echo "... ($out)"
+            tail -n 10 "$out"
+        fi | cut -c1-240 | sed 's/^/    | /'
     fi
     passed=$((passed + p)) failed=$((failed + f))
 done

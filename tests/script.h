@@ -165,6 +165,8 @@ static inline void sc_chunk(const char *p, size_t n) {
     sc_give("\r\n", -1);
 }
 
+static inline void sc_chunk_s(const char *s) { sc_chunk(s, strlen(s)); }
+
 /* A stream as one HTTP chunk and the last one. */
 static inline void sc_stream(const char *sse) {
     sc_await();

@@ -67,10 +67,20 @@ $line > "$3/$n.err" 2>&1 && rm "$3/$n.err" || echo "$name" > "$3/$n.name"
 X
 nl -ba -w1 -s'
 ' "$T/jobs" | tr '\n' '\0' | xargs -0 -n 2 -P "$(nproc 2> /dev/null || echo 1)" sh -c 'sh "$0" "$2" "$3" "$1"' "$T/run" "$T/out"
+: > "$T/shown"
+again=0
 for f in "$T"/out/*.name; do
     [ -f "$f" ] || continue
+    # the same error in another combination is counted, not shown
+    first=$(grep -m 1 -E 'error:' "${f%.name}.err" | sed 's/^[^ ]*: //')
+    if [ -n "$first" ] && grep -qxF -e "$first" "$T/shown"; then
+        failed=$((failed + 1)) again=$((again + 1))
+        continue
+    fi
+    printf '%s\n' "$first" >> "$T/shown"
     bad "$(cat "$f")" "${f%.name}.err" 6
 done
+[ $again -eq 0 ] || echo "the same in $again combinations more"
 total=$(wc -l < "$T/jobs")
 passed=$((total - failed))
 finish

@@ -66,6 +66,7 @@ static int run(llmi_tls *t, int fd, const char *path) {
             llmi_text_addf(&w, "GET %s HTTP/1.0\r\n\r\n", path);
             if (llmi_tls_write(t, ask, w.n) != w.n) return 0;
             llmi_tls_flush(t);
+            llmi_tls_keep_session(t);
             asked = 1;
         }
         (void)send_all(t, fd);
@@ -79,7 +80,6 @@ static int run(llmi_tls *t, int fd, const char *path) {
             (void)send_all(t, fd);
             if (k == 0 && llmi_tls_get_state(t) >= LLMI_TLS_CLOSED) return 1;
         }
-        if (asked) llmi_tls_keep_session(t);
     }
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the certificates of this folder anew: those that only the TLS tests need, beside the ones in ../pki. The output
-# is committed; only this script needs openssl (3.x).
+# Makes the certificates of this folder anew: those that only the TLS tests need, beside the ones in ../pki. The
+# output is committed; only this script needs openssl (3.x).
 #
 #   sh make.sh [OUTDIR]        default: the folder of this script
 #
@@ -79,7 +79,8 @@ cert() { # cert NAME SUBJECT KEY ISSUER SECTION      ISSUER "-" = self-signed
     openssl req -new -config ca.cnf -key "$3.key" -subj "$2" -out req.pem
     if [ "$4" = - ]; then set -- "$1" "$2" "$3" "-selfsign -keyfile $3.key" "$5"
     else set -- "$1" "$2" "$3" "-cert $4.crt -keyfile $4.key" "$5"; fi
-    openssl ca -batch -notext -config ca.cnf $4 -extensions "$5" -in req.pem -out "$1.crt" 2>log || { cat log; exit 1; }
+    openssl ca -batch -notext -config ca.cnf $4 -extensions "$5" -in req.pem -out "$1.crt" 2>log ||
+        { cat log; exit 1; }
 }
 
 put() { # put FILE KEY CERT...
