@@ -6908,7 +6908,7 @@ LLMI_FN void llmi_tls_keep_session(llmi_tls *t) {
     llmi_tls_shared *s = t->shared;
     br_ssl_session_parameters p;
     int same;
-    if (llmi_tls_get_state(t) != LLMI_TLS_OPEN) return;
+    if (llmi_tls_get_state(t) == LLMI_TLS_FAILED || !t->opened) return;
     br_ssl_engine_get_session_parameters(&t->client.eng, &p);
     same = t->offered && s->has_session && p.session_id_len == s->session.session_id_len &&
            memcmp(p.session_id, s->session.session_id, p.session_id_len) == 0;
@@ -9503,7 +9503,8 @@ LLMI_FN int llmi_conn_drained(llm_client *c, llmi_conn *n) {
         }
         llmi_conn_took(n, (size_t)(p - start));
     }
-    return n->at == n->end && !n->eof;
+    /* whatever comes unasked, its end too, is no answer to the next request */
+    return n->at == n->end && llmi_conn_fill(c, n, 0, &drained) == 0;
 }
 
 /* A kept connection that is still good, or NULL. */
@@ -9873,13 +9874,12 @@ LLMI_FN llmi_step llmi_call_broke(llm_call *call) {
         return LLMI_STEP_AGAIN;
     }
 #if LLMI_HAS_TLS
-    if (n->tls != NULL && llmi_tls_get_state(n->tls) == LLMI_TLS_FAILED) {
+    if (n->tls != NULL && (call->state == LLMI_CALL_HANDSHAKE || llmi_tls_get_state(n->tls) == LLMI_TLS_FAILED)) {
         (void)llmi_tls_fail(n->tls, &call->error, call->client->url.host);
         return llmi_call_attempt_failed(call);
     }
 #endif
-    when = call->state == LLMI_CALL_HANDSHAKE ? "during the TLS handshake"
-         : call->send_failed ? "while the request was sent"
+    when = call->send_failed ? "while the request was sent"
          : n->http.started ? "within the response head" : "before it answered";
     if (n->eof == LLM_NET_CLOSED) {
         (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "%s closed the connection %s", call->client->url.host, when);
@@ -10106,6 +10106,12 @@ LLMI_FN const char *llmi_advice(llm_status s) {
     }
 }
 
+/* The server's sentence goes on with ours: its own full stop would stand in the middle. */
+LLMI_FN void llmi_call_trim_stop(char *s) {
+    size_t n = strlen(s);
+    while (n > 0 && (s[n - 1] == '.' || llmi_is_blank(s[n - 1]))) s[--n] = 0;
+}
+
 /* An error body or object has been read into call->error (message, type, code, param): makes the final error of it. */
 LLMI_FN void llmi_call_api_error(llm_call *call, int http) {
     llm_error *e = &call->error;
@@ -10120,6 +10126,7 @@ LLMI_FN void llmi_call_api_error(llm_call *call, int http) {
         size_t n = llmi_redact(call->raw, call->raw_n, call->key->secret.p, call->key->secret.n, 1);
         llmi_copy_cut(message, sizeof message, call->raw, n);
     }
+    llmi_call_trim_stop(message);
     if (http < 300) {
         (void)llmi_fail(e, s, "%s reported an error: %s%s", call->client->url.host, message[0] ? message : "no message",
                         llmi_advice(s));
@@ -11144,15 +11151,18 @@ LLM_API const llm_error *llm_last_error(const llm_client *client) {
 }
 
 LLM_API size_t llm_memory_needed(const llm_config *config) {
-    size_t n = sizeof(llm_client) + sizeof(llm_call) + sizeof(llmi_conn) + 24 * LLMI_UNIT;
     llm_config c = config == NULL ? llm_config_init() : *config;
-    n += 4096 + 1024;                 /* request: body and head           */
-    n += 2 * 4096 + 2048;             /* answer: doubling keeps up to two */
+    size_t n = sizeof(llm_client) + sizeof(llm_call) + sizeof(llmi_conn) + 24 * LLMI_UNIT;
 #if LLMI_HAS_TLS
-    if (c.base_url == NULL || llmi_is_nocase(c.base_url, llmi_min(strlen(c.base_url), 5), "https")) {
-        n += sizeof(llmi_tls) + (c.tls_in_size ? c.tls_in_size : 16709) + 4181 + 2048;
+    const char *url = llmi_setting(c.hook_ctx, c.base_url, "OPENAI_BASE_URL");
+    if (url == NULL || llmi_is_nocase(url, llmi_min(strlen(url), 5), "https")) {
+        size_t in = c.tls_in_size != 0 ? c.tls_in_size : LLMI_TLS_IN_FULL;
+        size_t out = c.tls_out_size != 0 ? c.tls_out_size : in < LLMI_TLS_IN_FULL ? LLMI_TLS_OUT_MIN : 4181;
+        n += sizeof(llmi_tls) + in + out + 2048;      /* and the index of some 150 anchors */
     }
 #endif
+    n += 4096 + 1024;                 /* request: body and head           */
+    n += 2 * 4096 + 2048;             /* answer: doubling keeps up to two */
     return n + c.pin_count * 32;
 }
 

@@ -43,7 +43,8 @@ if [ "$1" = demo ]; then
         echo exchange
         for word in It ' asks' ' a' ' time' ' server' ' over' ' the' ' network,' ' measures' ' how' ' long' ' the' ' answer' \
             ' took,\nand' ' corrects' ' its' ' clock' ' by' ' the' ' difference' ' less' ' half' ' of' ' the' ' way.' \
-            ' Between' ' two\nquestions' ' a' ' quartz' ' crystal' ' counts,' ' and' ' is' ' wrong' ' by' ' about' ' a' ' second' ' a' ' day.'
+            ' Between' ' two\nquestions' ' a' ' quartz' ' crystal' ' counts,' ' and' ' is' ' wrong' ' by' \
+            ' about' ' a' ' second' ' a' ' day.'
         do
             printf 'event {"model":"gpt-6-luna","choices":[{"index":0,"delta":{"content":"%s"}}]}\ndelay 45\n' "$word"
         done

@@ -222,6 +222,7 @@ for name in chat stream pull tools; do
     run $name.bundled
     equal "$name, 401: status" "$status" 1
     holds "$name, 401" "$errors" "$name: LLM_ERR_AUTH: "
+    holds "$name, 401" "$errors" "Incorrect API key provided"
 done
 OPENAI_MODEL=mock:talk
 printf 'one\ntwo\nthree\n' > "$out/in"
@@ -240,6 +241,13 @@ run chat.bundled
 equal "a CA that is not trusted: status" "$status" 1
 holds "a CA that is not trusted" "$errors" "chat: LLM_ERR_TLS: "
 SSL_CERT_FILE=$ca
+HEADER=$header/llm_openai.h timeout 200 make -s -C ../examples live CC="$CC" > "$out/live" 2>&1
+equal "live, with the mock server as the service: status" $? 0
+holds live "$(cat "$out/live")" "server: $OPENAI_BASE_URL, its certificate checked
+"
+holds live "$(cat "$out/live")" '[gpt-6-luna: 17 tokens in, '
+holds live "$(cat "$out/live")" '[2 requests, $0.000025]'
+cat "$out/live" >> "$out/all"
 if grep -q 'a-key-that' "$out/all"; then bad "an example prints the key" "$out/all"; else ok; fi
 stop_server
 

@@ -332,6 +332,18 @@ static void test_chains(void) {
     for (i = 0; i < sizeof bad / sizeof bad[0]; i++) check_case(bad[i][0], bad[i][1], bad[i][2], bad[i][3]);
 }
 
+/* A certificate that is trusted but no CA vouches for itself only. */
+static void test_anchor_that_is_no_ca(void) {
+    char *text = t_read_file(PKI "intermediate-not-ca.pem", NULL), *p = strstr(text, "-----BEGIN CERT");
+    if (!p || !(p = strstr(p + 1, "-----BEGIN CERT"))) STOP();
+    client_init(NULL);
+    config.ca_pem = p;
+    llmi_tls_shared_init(&shared, &mem, &config);
+    check_case(PKI "intermediate-not-ca.pem", NULL, "localhost", "no CA");
+    llmi_tls_shared_free(&shared);
+    free(text);
+}
+
 /* ---- how the bytes come --------------------------------------------------------------------------------- */
 
 static void test_pieces(void) {
@@ -847,9 +859,11 @@ static void test_close(void) {
     shuttle(t, 1 << 20);
     CHECK(llmi_tls_read(t, &n) != NULL);
     llmi_tls_close(t);
+    CHECK(llmi_tls_read(t, &n) == NULL);
     CHECK(llmi_tls_raw_out(t, &n) != NULL && n > 0);
     shuttle(t, 1 << 20);
     CHECK(srv.sc.eng.shutdown_recv);
+    CHECK(llmi_tls_closed_clean(t));   /* the answer to it was taken */
     llmi_tls_close(t);   /* once more, closed */
     llmi_tls_free(t);
     /* half written plaintext is still sent, before close_notify */
@@ -1446,6 +1460,7 @@ static void test_error_map(void) {
 
 int main(void) {
     test_chains();
+    test_anchor_that_is_no_ca();
     test_pieces();
     test_certificate_splits();
     test_critical_eku_is_signed();

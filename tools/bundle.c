@@ -1335,9 +1335,13 @@ static const char shared_types[] = "#if LLMI_BR_INT128\n"
                                    "\tconst unsigned char *ip;\n"
                                    "} llmi_br_t0_context;\n";
 
+/* What the unnamed namespace holds is of one file alone; structs of ours that hold it are too, which g++ doubts. */
 static const char epilogue[] = "LLMI_BR_CLOSE\n"
                                "#if defined __GNUC__ || defined __clang__\n"
                                "#pragma GCC diagnostic pop\n"
+                               "#endif\n"
+                               "#if defined __cplusplus && defined __GNUC__ && !defined __clang__\n"
+                               "#pragma GCC diagnostic ignored \"-Wsubobject-linkage\"\n"
                                "#endif\n";
 
 static const char *const always_included[] = {"<limits.h>", "<stddef.h>", "<stdint.h>", "<string.h>"};
