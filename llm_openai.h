@@ -155,7 +155,7 @@
    LLM_MAX_BODY                    bytes of a body that is not a stream                       64 MiB
    LLM_MAX_EVENT                   bytes of a server-sent event                               16 MiB, freestanding 64
    KiB
-   LLM_MAX_TEXT                    bytes of each text that a response keeps                   64 MiB
+   LLM_MAX_TEXT                    bytes that a response keeps; also of a tool's result        64 MiB
    LLM_MAX_REQUEST                 bytes of a request body                                    64 MiB
    LLM_MAX_JSON_DEPTH              nested arrays and objects, a multiple of 8                 64
    LLM_MAX_CHOICES                 choices of a response                                      128
@@ -744,10 +744,11 @@ LLM_API llm_status  llm_text_addf(llm_text *text, const char *format, ...);
     #ifdef LLM_USE_GETADDRINFO
       #include <netdb.h>
     #endif
-    #if !defined(MSG_NOSIGNAL) && !defined(SO_NOSIGPIPE) || !defined(MSG_DONTWAIT) || !defined(CLOCK_MONOTONIC)
+    #if !defined(MSG_NOSIGNAL) && !defined(SO_NOSIGPIPE) || !defined(MSG_DONTWAIT)
       #error "llm_openai.h: include it first in its .c file (a libc header came before it), or use -std=gnu99."
     #endif
-  #elif !defined(CLOCK_MONOTONIC)
+  #endif
+  #if !LLMI_OWN_CLOCK && !defined(CLOCK_MONOTONIC)
     #error "llm_openai.h: include it first in its .c file (a libc header came before it), or use -std=gnu99."
   #endif
 #endif
@@ -780,7 +781,7 @@ extern "C" {
     #define LLM_MAX_EVENT ((size_t)64 * 1024)
   #endif
 #endif
-#ifndef LLM_MAX_TEXT               /* bytes that one response keeps: text, reasoning, tool arguments */
+#ifndef LLM_MAX_TEXT               /* bytes that one response keeps: text, reasoning, tool arguments, all together */
   #define LLM_MAX_TEXT ((size_t)64 * 1024 * 1024)
 #endif
 #ifndef LLM_MAX_REQUEST            /* bytes of one request body */
@@ -798,7 +799,7 @@ extern "C" {
 #ifndef LLM_MAX_RETRY_AFTER_MS     /* a server that asks for a longer wait is not asked again */
   #define LLM_MAX_RETRY_AFTER_MS 120000
 #endif
-#ifndef LLM_MEMO_SIZE              /* bytes of each repeated part of a stream's events that are remembered: speed for RAM */
+#ifndef LLM_MEMO_SIZE              /* bytes remembered of each part that a stream's events repeat: speed for RAM */
   #if LLMI_HOSTED
     #define LLM_MEMO_SIZE 320
   #else
@@ -933,7 +934,8 @@ LLMI_FN long llmi_posix_file_read(const char *path, size_t offset, void *buf, si
   #define LLM_FILE_READ(ctx, path, offset, buf, n) ((void)(ctx), llmi_posix_file_read((path), (offset), (buf), (n)))
 #elif !LLMI_HAS_FILES
   #undef LLM_FILE_READ
-  #define LLM_FILE_READ(ctx, path, offset, buf, n) ((void)(ctx), (void)(path), (void)(offset), (void)(buf), (void)(n), -1L)
+  #define LLM_FILE_READ(ctx, path, offset, buf, n) \
+    ((void)(ctx), (void)(path), (void)(offset), (void)(buf), (void)(n), -1L)
 #endif
 
 /* Levels of LLM_LOG. The text is finished; it never holds the key, a prompt or an answer. */
@@ -7955,7 +7957,8 @@ LLMI_FN llm_status llmi_conversation_push(llm_conversation *c, const llm_message
     void *block;
     if (c->count == c->cap) {
         size_t cap = c->cap == 0 ? 8 : c->cap * 2;
-        llmi_message *list = (llmi_message *)llmi_mem_realloc(c->mem, c->list, c->cap * sizeof *list, cap * sizeof *list);
+        llmi_message *list =
+            (llmi_message *)llmi_mem_realloc(c->mem, c->list, c->cap * sizeof *list, cap * sizeof *list);
         if (list == NULL) return llmi_fail_memory(c->error);
         c->list = list;
         c->cap = cap;
@@ -8062,6 +8065,7 @@ typedef struct llmi_reply {
     size_t       count, cap;
     unsigned     serial;                   /* for ids that the server did not give */
     int          discard;                  /* texts are events only */
+    size_t       kept;                     /* bytes of all texts and tool calls: LLM_MAX_TEXT bounds them */
     int          got;                      /* something that a caller can use has come: text or a tool call */
     llm_usage    usage;
     int64_t      cost_pico;                /* as the provider says, 1e-12 USD; -1 = it does not */
@@ -8295,7 +8299,8 @@ enum {                          /* where in the text the reader is: one entry of
 };
 
 enum {                          /* the member whose value comes next */
-    LLMI_F_NONE, LLMI_F_ID, LLMI_F_MODEL, LLMI_F_TIER, LLMI_F_OBJECT, LLMI_F_CHOICES, LLMI_F_USAGE, LLMI_F_X_GROQ, LLMI_F_ERROR,
+    LLMI_F_NONE,
+    LLMI_F_ID, LLMI_F_MODEL, LLMI_F_TIER, LLMI_F_OBJECT, LLMI_F_CHOICES, LLMI_F_USAGE, LLMI_F_X_GROQ, LLMI_F_ERROR,
     LLMI_F_INDEX, LLMI_F_DELTA, LLMI_F_FINISH, LLMI_F_TEXT, LLMI_F_REASONING, LLMI_F_REASONING_2, LLMI_F_REFUSAL,
     LLMI_F_TOOLS, LLMI_F_TOOL_INDEX, LLMI_F_TOOL_ID, LLMI_F_FUNCTION, LLMI_F_NAME, LLMI_F_ARGUMENTS,
     LLMI_F_INPUT, LLMI_F_OUTPUT, LLMI_F_TOTAL, LLMI_F_CACHED, LLMI_F_CACHE_WRITE, LLMI_F_AUDIO_IN, LLMI_F_AUDIO_OUT,
@@ -8359,7 +8364,7 @@ static const llmi_field llmi_fields[] = {   /* sorted by `in`: the first of each
 };
 #undef LLMI_FIELD
 
-#define LLMI_WIRE_DEPTH 12           /* contexts that can be nested: list root choices choice delta tools tool function */
+#define LLMI_WIRE_DEPTH 12           /* nested contexts: list root choices choice delta tools tool function */
 
 /* The events of a stream differ in their text alone. Equal bytes from an equal state lead to an equal state, so one
    memcmp stands for the parse of what comes before the text, between it and the end of its choice, and behind that. */
@@ -8405,6 +8410,7 @@ typedef struct llmi_wire {
     llm_usage          usage;
     int64_t            cost_pico;
     int                whole;        /* one JSON text, not a stream of them: set by the owner */
+    int                error_body;   /* only the error is looked for, no JSON is no fault: set by the owner */
     int                saw_choices;
     int                has_error;    /* the text holds an error object */
     int                has_message;  /* `error` was given a message, maybe at the top level only */
@@ -8450,8 +8456,13 @@ LLMI_FN void llmi_wire_begin(llmi_wire *w) {
 }
 
 LLMI_FN int llmi_wire_fail(llmi_wire *w, llm_status s, const char *what) {
-    w->status = llmi_fail(w->error, s, "%s", what);
+    w->status = w->error_body ? s : llmi_fail(w->error, s, "%s", what);
     return 0;
+}
+
+/* What stood beside an error, or in the event before it, is not the error's own. */
+LLMI_FN void llmi_wire_no_error_fields(llmi_wire *w) {
+    w->error->type[0] = w->error->code[0] = w->error->param[0] = 0;
 }
 
 LLMI_FN int llmi_wire_no_memory(llmi_wire *w, llm_status s) {
@@ -8460,7 +8471,7 @@ LLMI_FN int llmi_wire_no_memory(llmi_wire *w, llm_status s) {
     return 0;
 }
 
-/* ---- commit: a choice object has closed --------------------------------------------------------------------- */
+/* ---- commit: a choice object has closed ----------------------------------------------------------------- */
 
 LLMI_FN void llmi_delta_reset(llmi_delta *d) {
     memset(d->part, 0, sizeof d->part);
@@ -8469,10 +8480,21 @@ LLMI_FN void llmi_delta_reset(llmi_delta *d) {
     d->finish = LLM_FINISH_NONE;
 }
 
+/* n more bytes are about to be kept. */
+LLMI_FN int llmi_wire_may_keep(llmi_wire *w, size_t n) {
+    if (!llmi_add_ok(w->reply->kept, n, &w->reply->kept) || w->reply->kept > LLM_MAX_TEXT) {
+        return llmi_wire_no_memory(w, LLM_ERR_LIMIT);
+    }
+    return 1;
+}
+
 LLMI_FN int llmi_wire_commit_text(llmi_wire *w, llmi_choice *c, int channel, const llmi_part *part) {
     llm_text *t = &c->text[channel];
+    const char *s = "";
     if (!part->set) return 1;
+    if (part->n > 0) s = w->scratch.p + part->at;
     if (w->reply->discard) t->n = 0;
+    else if (!llmi_wire_may_keep(w, part->n)) return 0;
     w->from[channel] = t->n;
     if (channel == LLMI_TEXT && w->whole && t->p == NULL && part->at == 0 && part->n > 4096) {
         /* a whole answer at once, and the last use of scratch: it moves, so as not to be there twice */
@@ -8480,7 +8502,7 @@ LLMI_FN int llmi_wire_commit_text(llmi_wire *w, llmi_choice *c, int channel, con
         t->n = llmi_redact(t->p, part->n, w->secret->p, w->secret->n, 0);
         llmi_text_init(&w->scratch, w->reply->mem, LLM_MAX_TEXT);
     } else {
-        llmi_scrub_put(&c->scrub[channel], w->secret, t, w->scratch.p + part->at, part->n);
+        llmi_scrub_put(&c->scrub[channel], w->secret, t, s, part->n);
     }
     c->high[channel] = part->high;
     if (t->err != LLM_OK) return llmi_wire_no_memory(w, t->err);
@@ -8496,6 +8518,7 @@ LLMI_FN int llmi_wire_commit_tool(llmi_wire *w, llmi_choice *c, const llmi_delta
     llm_status why = LLM_OK;
     llmi_tool_slot *t;
     if (s == NULL) s = "";
+    if (!llmi_wire_may_keep(w, d->id.n + d->name.n + d->arguments.n)) return 0;
     if (w->whole) t = llmi_choice_new_tool(w->reply, c, &why);      /* not in pieces: each is a call of its own */
     else t = llmi_choice_tool(w->reply, c, d->index, s + d->id.at, d->id.n, d->name.n > 0, &why);
     if (t == NULL) return llmi_wire_no_memory(w, why);
@@ -8536,7 +8559,7 @@ LLMI_FN int llmi_wire_commit(llmi_wire *w) {
     return 1;
 }
 
-/* ---- values --------------------------------------------------------------------------------------------------- */
+/* ---- values --------------------------------------------------------------------------------------------- */
 
 LLMI_FN llm_finish_reason llmi_finish_of(const char *s, size_t n) {
     if (n == 0) return LLM_FINISH_NONE;
@@ -8551,6 +8574,13 @@ LLMI_FN llm_finish_reason llmi_finish_of(const char *s, size_t n) {
 LLMI_FN void llmi_wire_copy(const llmi_wire *w, char *out, size_t cap, char *s, size_t n) {
     n = llmi_redact(s, n, w->secret->p, w->secret->n, 0);
     llmi_copy_cut(out, cap, s, n);
+}
+
+/* A field that all events of a stream repeat. One that says something new ends what was remembered with the old. */
+LLMI_FN void llmi_wire_label(llmi_wire *w, char *out, size_t cap, char *s, size_t n) {
+    if (n == 0) return;
+    if (!llmi_is(s, n, out)) w->memo[LLMI_MEMO_HEAD].n = 0;
+    llmi_wire_copy(w, out, cap, s, n);
 }
 
 /* Which part of the delta a text field fills, NULL for other fields. */
@@ -8578,6 +8608,13 @@ LLMI_FN void llmi_wire_string(llmi_wire *w) {
     if (part != NULL) {
         if (in == LLMI_IN_PART && part->set && part->at + part->n == w->value_at) {
             part->n += n;                    /* content as a list of parts: their texts in a row */
+        } else if (in == LLMI_IN_PART && part->set && llmi_text_reserve(&w->scratch, part->n)) {
+            /* another part stands between: the text moves behind it */
+            memmove(w->scratch.p + w->value_at + part->n, w->scratch.p + w->value_at, n);
+            memcpy(w->scratch.p + w->value_at, w->scratch.p + part->at, part->n);
+            w->scratch.n += part->n;
+            part->at = w->value_at;
+            part->n += n;
         } else {
             part->at = w->value_at;
             part->n = n;
@@ -8588,10 +8625,10 @@ LLMI_FN void llmi_wire_string(llmi_wire *w) {
         return;
     }
     switch (w->field) {
-    case LLMI_F_ID: if (n > 0) llmi_wire_copy(w, w->reply->id, sizeof w->reply->id, s, n); break;
-    case LLMI_F_MODEL: if (n > 0) llmi_wire_copy(w, w->reply->model, sizeof w->reply->model, s, n); break;
+    case LLMI_F_ID: llmi_wire_label(w, w->reply->id, sizeof w->reply->id, s, n); break;
+    case LLMI_F_MODEL: llmi_wire_label(w, w->reply->model, sizeof w->reply->model, s, n); break;
     case LLMI_F_TIER:
-        if (n > 0) llmi_wire_copy(w, w->reply->usage.service_tier, sizeof w->reply->usage.service_tier, s, n);
+        llmi_wire_label(w, w->reply->usage.service_tier, sizeof w->reply->usage.service_tier, s, n);
         break;
     case LLMI_F_FINISH: w->delta.finish = llmi_finish_of(s, n); break;
     case LLMI_F_OBJECT: if (llmi_is(s, n, "error")) w->has_error = 1; break;
@@ -8599,7 +8636,7 @@ LLMI_FN void llmi_wire_string(llmi_wire *w) {
     case LLMI_F_DETAIL:
     case LLMI_F_MESSAGE:
         if (w->field == LLMI_F_ERROR && n > 0) w->has_error = 1;
-        if (n == 0 || (in == LLMI_IN_ROOT && w->has_message)) break;
+        if (n == 0 || (in == LLMI_IN_ROOT && w->has_message && w->field != LLMI_F_ERROR)) break;
         llmi_wire_copy(w, w->error->message, sizeof w->error->message, s, n);
         w->has_message = 1;
         break;
@@ -8661,7 +8698,7 @@ LLMI_FN void llmi_wire_take_usage(llmi_wire *w) {
     *u = w->usage;
 }
 
-/* ---- memo ---------------------------------------------------------------------------------------------------- */
+/* ---- memo ----------------------------------------------------------------------------------------------- */
 
 LLMI_FN void llmi_memo_start(llmi_wire *w, int which, const char *p) {
     w->learning = which;
@@ -8697,7 +8734,7 @@ LLMI_FN int llmi_memo_replay(llmi_wire *w, int which, const char **p, const char
     return 1;
 }
 
-/* ---- structure ------------------------------------------------------------------------------------------------ */
+/* ---- structure ------------------------------------------------------------------------------------------ */
 
 LLMI_FN int llmi_wire_push(llmi_wire *w, int in) {
     if (w->depth == LLMI_WIRE_DEPTH) return llmi_wire_fail(w, LLM_ERR_LIMIT, "the answer nests too deep");
@@ -8754,6 +8791,7 @@ LLMI_FN int llmi_wire_object(llmi_wire *w) {
         return llmi_wire_push(w, LLMI_IN_USAGE);
     case LLMI_F_ERROR:
         w->has_error = 1;
+        llmi_wire_no_error_fields(w);
         return llmi_wire_push(w, LLMI_IN_ERROR);
     case LLMI_F_ARGUMENTS:
     case LLMI_F_DETAIL: llmi_wire_start_raw(w, '{'); return 1;
@@ -8810,12 +8848,13 @@ LLMI_FN int llmi_wire_delta_clean(const llmi_wire *w) {
 }
 
 LLMI_FN void llmi_wire_key(llmi_wire *w, const char *p) {
-    static const unsigned char first[LLMI_IN_COUNT + 1] = {0, 0, 13, 13, 17, 22, 22, 24, 24, 28, 31, 39, 42, 44, 46, 50};
+    static const unsigned char first[LLMI_IN_COUNT + 1] = {
+        0, 0, 13, 13, 17, 22, 22, 24, 24, 28, 31, 39, 42, 44, 46, 50};
     int in = w->stack[w->depth - 1];
     const llmi_field *f = &llmi_fields[first[in]], *end = &llmi_fields[first[in + 1]];
     while (f < end && !(f->len == w->json.len && f->name[0] == w->json.text[0] &&
                         memcmp(f->name, w->json.text, f->len) == 0)) f++;
-    if (f == end) {
+    if (f == end || (w->error_body && f->field < LLMI_F_ERROR)) {
         w->field = LLMI_F_NONE;
         llmi_json_skip(&w->json);
         if (w->learning == LLMI_MEMO_TAIL && in == LLMI_IN_ROOT) llmi_memo_keep(w, p);
@@ -8859,6 +8898,7 @@ LLMI_FN int llmi_wire_take(llmi_wire *w, llmi_json_event ev, const char *p) {
     case LLMI_JSON_FALSE:
     case LLMI_JSON_NULL: return 1;
     case LLMI_JSON_ERROR:
+        if (w->error_body) return llmi_wire_fail(w, w->json.status, "");
         w->status = llmi_fail(w->error, w->json.status, "the server sent broken JSON: %s at byte %lld", w->json.why,
                               (long long)w->json.pos);
         return 0;
@@ -8919,6 +8959,8 @@ LLMI_FN llmi_wire_result llmi_wire_next(llmi_wire *w, const char **p, const char
 /* The first piece of a new JSON text of a stream. */
 LLMI_FN void llmi_wire_first(llmi_wire *w, const char **p, const char *end) {
     llmi_wire_begin(w);
+    llmi_wire_no_error_fields(w);
+    w->has_message = 0;
     if (!llmi_memo_replay(w, LLMI_MEMO_HEAD, p, end)) {
         llmi_memo_start(w, LLMI_MEMO_HEAD, *p);
         return;
@@ -9107,7 +9149,10 @@ LLMI_FN void llmi_chat_body(llm_text *t, const llm_request *r, const char *model
     }
     llmi_body_number(&b, "temperature", r->temperature);
     llmi_body_number(&b, "top_p", r->top_p);
-    llmi_body_int(&b, r->max_tokens_key != NULL ? r->max_tokens_key : is_openai ? "max_completion_tokens" : "max_tokens",
+    llmi_body_int(&b,
+                  r->max_tokens_key != NULL ? r->max_tokens_key
+                  : is_openai               ? "max_completion_tokens"
+                                            : "max_tokens",
                   r->max_tokens);
     llmi_body_int(&b, "n", r->n);
     llmi_body_string(&b, "reasoning_effort", r->reasoning_effort);
@@ -9136,7 +9181,7 @@ LLMI_FN void llmi_chat_body(llm_text *t, const llm_request *r, const char *model
 }
 
 /* ============================================================================================================
-   >>client                                                  settings resolved and checked once; the key; kept connections
+   >>client                                          settings resolved and checked once; the key; kept connections
    ============================================================================================================ */
 
 /* The key is shared by the client and its running calls, so that llm_client_set_key() can wipe the old one as soon as
@@ -9204,7 +9249,7 @@ LLMI_FN void llmi_log(llm_client *c, int level, const char *format, ...) {
 #endif
 }
 
-/* ---- the key ---------------------------------------------------------------------------------------------------- */
+/* ---- the key -------------------------------------------------------------------------------------------- */
 
 LLMI_FN void llmi_key_release(llmi_mem *mem, llmi_key *k) {
     if (k == NULL || --k->users > 0) return;
@@ -9237,7 +9282,7 @@ LLMI_FN llm_status llmi_key_new(llmi_key **out, llmi_mem *mem, const char *text,
     return LLM_OK;
 }
 
-/* ---- settings ------------------------------------------------------------------------------------------------- */
+/* ---- settings ------------------------------------------------------------------------------------------- */
 
 LLMI_FN int llmi_or(int value, int fallback) {
     return value == 0 ? fallback : value;
@@ -9256,7 +9301,8 @@ LLMI_FN const char *llmi_setting(void *ctx, const char *given, const char *varia
 LLMI_FN llm_status llmi_config_refuse(const llm_config *c, llm_error *e) {
     if (c->proxy != NULL) return llmi_fail(e, LLM_ERR_USAGE, "config.proxy is not supported by this version");
     if (c->api != LLM_API_CHAT) {
-        return llmi_fail(e, LLM_ERR_USAGE, "config.api: LLM_API_RESPONSES is not supported by this version; use LLM_API_CHAT");
+        return llmi_fail(e, LLM_ERR_USAGE,
+                         "config.api: LLM_API_RESPONSES is not supported by this version; use LLM_API_CHAT");
     }
     if (c->azure_api_version != NULL) {
         return llmi_fail(e, LLM_ERR_USAGE, "config.azure_api_version is not supported by this version; use Azure's "
@@ -9264,7 +9310,8 @@ LLMI_FN llm_status llmi_config_refuse(const llm_config *c, llm_error *e) {
     }
 #if LLMI_NET_SECURE
     if (c->anchors != NULL || c->ca_pem != NULL || c->ca_file != NULL || c->pin_count != 0) {
-        return llmi_fail(e, LLM_ERR_USAGE, "config.anchors, ca_pem, ca_file and pins cannot be used with LLM_NET_TLS: the net "
+        return llmi_fail(e, LLM_ERR_USAGE,
+                         "config.anchors, ca_pem, ca_file and pins cannot be used with LLM_NET_TLS: the net "
                          "hooks check the certificate");
     }
 #endif
@@ -9276,8 +9323,10 @@ LLMI_FN llm_status llmi_config_headers(const llm_config *c, llm_error *e) {
     for (i = 0; i < c->header_count; i++) {
         const llm_header *h = &c->headers[i];
         if (h->name == NULL || h->value == NULL || !llmi_http_header_ok(h->name, h->value)) {
-            return llmi_fail(e, LLM_ERR_USAGE, "config.headers[%zu]: a name is made of letters, digits and -_.!#$%%&'*+^`|~, a "
-                             "value of visible ASCII, blanks and tabs; a line end is in neither", i);
+            return llmi_fail(e, LLM_ERR_USAGE,
+                             "config.headers[%zu]: a name is made of letters, digits and -_.!#$%%&'*+^`|~, a "
+                             "value of visible ASCII, blanks and tabs; a line end is in neither",
+                             i);
         }
         if (llmi_http_header_reserved(h->name)) {
             return llmi_fail(e, LLM_ERR_USAGE, "config.headers[%zu]: %s is set by the library", i, h->name);
@@ -9297,15 +9346,19 @@ LLMI_FN llm_status llmi_client_check(const llm_client *c, llm_error *e) {
     const llm_config *f = &c->config;
     size_t i;
     if (!LLMI_HAS_NET) {
-        return llmi_fail(e, LLM_ERR_USAGE, "this build has no network: define the LLM_NET_ hooks, or build without LLM_NO_SOCKETS");
+        return llmi_fail(e, LLM_ERR_USAGE,
+                         "this build has no network: define the LLM_NET_ hooks, or build without LLM_NO_SOCKETS");
     }
     if (c->url.secure && !LLMI_HAS_TLS && !LLMI_NET_SECURE) {
-        return llmi_fail(e, LLM_ERR_USAGE, "this build has no TLS (LLM_NO_TLS): base_url must be http://, for a pipe that is "
+        return llmi_fail(e, LLM_ERR_USAGE,
+                         "this build has no TLS (LLM_NO_TLS): base_url must be http://, for a pipe that is "
                          "secured already");
     }
     if (!c->url.secure && c->key->n > 0 && !f->allow_plaintext_key && !llmi_url_loopback(&c->url)) {
-        return llmi_fail(e, LLM_ERR_USAGE, "base_url is http:// and %s is not loopback: the key would be readable on the way. "
-                         "Use https://, or set config.allow_plaintext_key", c->url.host);
+        return llmi_fail(e, LLM_ERR_USAGE,
+                         "base_url is http:// and %s is not loopback: the key would be readable on the way. "
+                         "Use https://, or set config.allow_plaintext_key",
+                         c->url.host);
     }
 #if LLMI_HAS_TLS
     for (i = 0; i < f->pin_count; i++) {
@@ -9345,7 +9398,7 @@ LLMI_FN llm_status llmi_client_resolve(llm_client *c, const char *base_url, llm_
     return llmi_config_headers(f, e);
 }
 
-/* ---- connections -------------------------------------------------------------------------------------------- */
+/* ---- connections ---------------------------------------------------------------------------------------- */
 
 LLMI_FN void llmi_conn_free(llm_client *c, llmi_conn *n) {
     if (n == NULL) return;
@@ -9414,14 +9467,17 @@ LLMI_FN long llmi_conn_fill(llm_client *c, llmi_conn *n, int wait_ms, int *drain
 LLMI_FN const char *llmi_conn_peek(llmi_conn *n, size_t *len) {
 #if LLMI_HAS_TLS
     if (n->tls != NULL) {
-        const char *p;
         for (;;) {
+            const char *p = llmi_tls_read(n->tls, len);
             size_t took;
-            p = llmi_tls_read(n->tls, len);
-            if (*len > 0 || n->at == n->end) return p;
+            if (*len > 0) return p;
+            if (n->at == n->end) return n->buf;        /* never NULL: callers add to it */
             took = llmi_tls_put_raw(n->tls, n->buf + n->at, n->end - n->at);
             n->at += took;
-            if (took == 0) return llmi_tls_read(n->tls, len);
+            if (took == 0) {
+                p = llmi_tls_read(n->tls, len);
+                return *len > 0 ? p : n->buf;
+            }
         }
     }
 #endif
@@ -9470,7 +9526,7 @@ LLMI_FN long llmi_conn_send(llm_client *c, llmi_conn *n, const char *p, size_t l
         int flushed;
         if (took == len) llmi_tls_flush(n->tls);
         flushed = llmi_conn_flush(c, n, wait_ms);
-        if (flushed < 0 || llmi_tls_get_state(n->tls) == LLMI_TLS_FAILED) return -1;
+        if (flushed < 0 || llmi_tls_get_state(n->tls) != LLMI_TLS_OPEN) return -1;
         return (long)took;
     }
 #endif
@@ -9489,22 +9545,27 @@ LLMI_FN int llmi_conn_closed_clean(llmi_conn *n) {
 /* Reads the last bytes of an answer that was left early (the final chunk, say), if they are there. 1 = the connection
    stands right before the next answer. */
 LLMI_FN int llmi_conn_drained(llm_client *c, llmi_conn *n) {
-    int drained = 0;
+    int drained = 0, rounds = 0;
+    size_t len;
     while (n->draining) {
-        size_t len;
         const char *start = llmi_conn_peek(n, &len), *p = start;
         switch (llmi_http_next(&n->http, &p, start + len)) {
         case LLMI_HTTP_END: n->draining = 0; break;
         case LLMI_HTTP_ERROR: return 0;
         case LLMI_HTTP_MORE:
-            if (len == 0 && (drained || llmi_conn_fill(c, n, 0, &drained) <= 0)) return 0;
+            if (len == 0 && (drained || ++rounds > 4 || llmi_conn_fill(c, n, 0, &drained) <= 0)) return 0;
             break;
         default: break;
         }
         llmi_conn_took(n, (size_t)(p - start));
     }
     /* whatever comes unasked, its end too, is no answer to the next request */
-    return n->at == n->end && llmi_conn_fill(c, n, 0, &drained) == 0;
+    (void)llmi_conn_peek(n, &len);
+    if (len > 0 || n->at != n->end || llmi_conn_fill(c, n, 0, &drained) != 0) return 0;
+#if LLMI_HAS_TLS
+    if (n->tls != NULL && llmi_tls_get_state(n->tls) != LLMI_TLS_OPEN) return 0;
+#endif
+    return 1;
 }
 
 /* A kept connection that is still good, or NULL. */
@@ -9611,6 +9672,7 @@ struct llm_call {
     size_t          raw_n;
     llmi_sse        sse;
     llmi_reply      reply;
+    llmi_reply     *last;            /* where reply goes in the end: made at the start, so that the end cannot fail */
     llmi_wire       wire;
     llm_error       error;
     char            model[128];      /* as asked for                                                          */
@@ -9622,12 +9684,13 @@ LLMI_FN uint64_t llmi_now(const llm_client *c) {
     return LLM_NOW_MS(c->mem.ctx);
 }
 
-/* ---- the request is checked and written ------------------------------------------------------------------------ */
+/* ---- the request is checked and written ----------------------------------------------------------------- */
 
 LLMI_FN llm_status llmi_check_json(const char *json, int object, const char *what, llm_error *e) {
     llm_json_type type = LLM_JSON_NULL;
     if (json == NULL) return LLM_OK;
-    if (!llmi_json_check(json, strlen(json), &type) || (object && type != LLM_JSON_OBJECT)) {
+    if (!llmi_json_check(json, strlen(json), &type) || (object && type != LLM_JSON_OBJECT) ||
+        (unsigned char)json[0] == 0xEF) {      /* a byte order mark would end up inside the body */
         return llmi_fail(e, LLM_ERR_USAGE, "%s is not %s", what, object ? "a JSON object" : "valid JSON");
     }
     return LLM_OK;
@@ -9667,7 +9730,8 @@ LLMI_FN llm_status llmi_check_tools(const llm_request *r, llm_error *e) {
         }
         known |= !known && llmi_streq(t->name, r->tool_choice);
     }
-    if (!known && r->tool_count > 0) return llmi_fail(e, LLM_ERR_USAGE, "request.tool_choice names no tool of the request");
+    if (!known && r->tool_count > 0)
+        return llmi_fail(e, LLM_ERR_USAGE, "request.tool_choice names no tool of the request");
     if (r->tool_choice != NULL && r->tool_choice[0] == '{') {
         return llmi_check_json(r->tool_choice, 1, "request.tool_choice", e);
     }
@@ -9701,10 +9765,12 @@ LLMI_FN llm_status llmi_check_request(const llm_client *c, const llm_request *r,
         !(r->extra_json != NULL && llmi_json_has(r->extra_json, strlen(r->extra_json), "model"))) {
         return llmi_fail(e, LLM_ERR_USAGE, "no model: set request.model, config.model or OPENAI_MODEL");
     }
-    if (r->max_tokens < 0) return llmi_fail(e, LLM_ERR_USAGE, "request.max_tokens is negative: 0 is not sent, 1 is the least");
+    if (r->max_tokens < 0)
+        return llmi_fail(e, LLM_ERR_USAGE, "request.max_tokens is negative: 0 is not sent, 1 is the least");
     if (r->n < 0) return llmi_fail(e, LLM_ERR_USAGE, "request.n is negative");
     if ((r->temperature.set && !llmi_finite(r->temperature.value)) || (r->top_p.set && !llmi_finite(r->top_p.value))) {
-        return llmi_fail(e, LLM_ERR_USAGE, "request.temperature or request.top_p is not a finite number: JSON has no NaN");
+        return llmi_fail(e, LLM_ERR_USAGE,
+                         "request.temperature or request.top_p is not a finite number: JSON has no NaN");
     }
     if ((r->messages == NULL && r->message_count > 0) || (r->tools == NULL && r->tool_count > 0)) {
         return llmi_fail(e, LLM_ERR_USAGE, "request.messages or request.tools is NULL but its count is not 0");
@@ -9720,7 +9786,8 @@ LLMI_FN llm_status llmi_check_request(const llm_client *c, const llm_request *r,
         }
     }
     if ((s = llmi_check_json(r->response_format, 1, "request.response_format", e)) != LLM_OK) return s;
-    if (r->stop != NULL && r->stop[0] == '[' && (s = llmi_check_json(r->stop, 0, "request.stop", e)) != LLM_OK) return s;
+    if (r->stop != NULL && r->stop[0] == '[' && (s = llmi_check_json(r->stop, 0, "request.stop", e)) != LLM_OK)
+        return s;
     if ((s = llmi_check_tools(r, e)) != LLM_OK) return s;
     for (i = 0; i < r->message_count; i++) {
         if ((s = llmi_check_message(&r->messages[i], i, e)) != LLM_OK) return s;
@@ -9728,7 +9795,8 @@ LLMI_FN llm_status llmi_check_request(const llm_client *c, const llm_request *r,
     if (r->prompt == NULL && r->system == NULL && r->message_count == 0 &&
         (r->conversation == NULL || r->conversation->count == 0) &&
         !(r->extra_json != NULL && llmi_json_has(r->extra_json, strlen(r->extra_json), "messages"))) {
-        return llmi_fail(e, LLM_ERR_USAGE, "the request holds no message: set request.prompt, messages or conversation");
+        return llmi_fail(e, LLM_ERR_USAGE,
+                         "the request holds no message: set request.prompt, messages or conversation");
     }
     return LLM_OK;
 }
@@ -9763,19 +9831,25 @@ LLMI_FN void llmi_call_make_room(llm_call *call) {
     }
 }
 
-/* Writes this attempt's head right in front of the body: it is the only place where the key stands in a buffer. */
-LLMI_FN void llmi_call_write_head(llm_call *call) {
+/* Writes this attempt's head right in front of the body: the only place where the key stands in a buffer. 0: it is
+   longer than at the start of the call, because a borrowed header was changed. */
+LLMI_FN int llmi_call_write_head(llm_call *call) {
     size_t body = call->text.n - call->head_room;
     llm_text t;
     char first = call->text.p[call->head_room];
     llmi_text_counting(&t);
     llmi_call_head(call, &t, body);
+    if (t.n > call->head_room) {
+        (void)llmi_fail(&call->error, LLM_ERR_USAGE, "config.headers was changed while a call was running");
+        return 0;
+    }
     call->head_at = call->head_room - t.n;
     llmi_text_fixed(&t, call->text.p + call->head_at, t.n + 1);
     llmi_call_head(call, &t, body);
     call->text.p[call->head_room] = first;      /* the fixed text's NUL stood on it */
     call->head_has_key = 1;
     call->sent = 0;
+    return 1;
 }
 
 LLMI_FN void llmi_call_wipe_head(llm_call *call) {
@@ -9784,7 +9858,7 @@ LLMI_FN void llmi_call_wipe_head(llm_call *call) {
     call->head_has_key = 0;
 }
 
-/* ---- endings ------------------------------------------------------------------------------------------------------ */
+/* ---- endings -------------------------------------------------------------------------------------------- */
 
 /* Gives the connection up: keeps it when the answer was read to its end, or nearly. */
 LLMI_FN void llmi_call_drop(llm_call *call, int keep) {
@@ -9808,14 +9882,16 @@ LLMI_FN void llmi_call_end(llm_call *call, llmi_call_state state) {
         state = LLMI_CALL_FAILED;
     }
     call->error.attempts = call->attempts;
-    if (call->reply.request_id[0] != 0) memcpy(call->error.request_id, call->reply.request_id, sizeof call->error.request_id);
+    if (call->reply.request_id[0] != 0)
+        memcpy(call->error.request_id, call->reply.request_id, sizeof call->error.request_id);
     call->state = state;
     if (state == LLMI_CALL_FAILED) {
-        llmi_log(call->client, LLM_LOG_ERROR, "%s after %d attempts", llm_status_name(call->error.status), call->attempts);
+        llmi_log(call->client, LLM_LOG_ERROR, "%s after %d attempts", llm_status_name(call->error.status),
+                 call->attempts);
     }
 }
 
-/* 0.5, 1, 2, 4, 8, 8 .. seconds, less up to a quarter, so that clients that failed together do not come back together. */
+/* 0.5, 1, 2, 4, 8, 8 .. seconds, less up to a quarter: clients that failed together do not come back together. */
 LLMI_FN int64_t llmi_call_backoff(llm_call *call) {
     int n = call->attempts - 1;
     int64_t base = n >= 4 ? 8000 : (int64_t)500 << (n < 0 ? 0 : n);
@@ -9847,7 +9923,8 @@ LLMI_FN llmi_step llmi_call_attempt_failed(llm_call *call) {
     call->retry_at = now + (uint64_t)delay;
     call->retry_told = 0;
     call->state = LLMI_CALL_WAIT;
-    llmi_log(c, LLM_LOG_INFO, "%s, attempt %d: next in %lld ms", llm_status_name(e->status), call->attempts, (long long)delay);
+    llmi_log(c, LLM_LOG_INFO, "%s, attempt %d: next in %lld ms", llm_status_name(e->status), call->attempts,
+             (long long)delay);
     if (c->config.on_retry != NULL) c->config.on_retry(c->config.on_retry_user, e, delay);
     return LLMI_STEP_AGAIN;
 }
@@ -9885,13 +9962,13 @@ LLMI_FN llmi_step llmi_call_broke(llm_call *call) {
         (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "%s closed the connection %s", call->client->url.host, when);
     } else {
         const char *why = LLM_NET_WHY(call->client->mem.ctx, &n->net);
-        (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "the connection to %s broke %s%s%s", call->client->url.host, when,
-                        why[0] ? ": " : "", why);
+        (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "the connection to %s broke %s%s%s", call->client->url.host,
+                        when, why[0] ? ": " : "", why);
     }
     return llmi_call_attempt_failed(call);
 }
 
-/* ---- deadlines ------------------------------------------------------------------------------------------------------ */
+/* ---- deadlines ------------------------------------------------------------------------------------------ */
 
 /* Milliseconds until `ms` after `since`; 0 when that is past, -1 when ms is negative (none). */
 LLMI_FN int64_t llmi_left(uint64_t now, uint64_t since, int ms) {
@@ -9919,34 +9996,7 @@ LLMI_FN int64_t llmi_call_left(const llm_call *call, uint64_t now) {
     return left;
 }
 
-/* 1 = a deadline or the cancel flag ended this attempt or the call. left: llmi_call_left(). */
-LLMI_FN int llmi_call_expired(llm_call *call, uint64_t now, int64_t left) {
-    const char *host = call->client->url.host;
-    if (call->cancel != NULL && *call->cancel != 0) {
-        (void)llmi_fail(&call->error, LLM_ERR_CANCELLED, "cancelled by request.cancel");
-        (void)llmi_call_fail_now(call);
-        return 1;
-    }
-    if (left != 0) return 0;
-    if (call->has_deadline && now >= call->deadline) {
-        (void)llmi_fail(&call->error, LLM_ERR_TIMEOUT, "the call was not over within timeout_ms");
-        (void)llmi_call_fail_now(call);
-        return 1;
-    }
-    if (call->state == LLMI_CALL_WAIT) return 0;
-    if (call->state == LLMI_CALL_OPEN || call->state == LLMI_CALL_HANDSHAKE) {
-        const char *why = call->state == LLMI_CALL_OPEN ? LLM_NET_WHY(call->client->mem.ctx, &call->conn->net) : "";
-        (void)llmi_fail(&call->error, LLM_ERR_TIMEOUT, "no %s %s within connect_timeout_ms (%d ms)%s%s",
-                        call->state == LLMI_CALL_OPEN ? "connection to" : "TLS session with", host, call->connect_ms,
-                        why[0] ? ": " : "", why);
-    } else {
-        (void)llmi_fail(&call->error, LLM_ERR_TIMEOUT, "%s sent nothing for idle_timeout_ms (%d ms)", host, call->idle_ms);
-    }
-    (void)llmi_call_attempt_failed(call);
-    return 1;
-}
-
-/* ---- steps: connecting and sending ---------------------------------------------------------------------------- */
+/* ---- steps: connecting and sending ---------------------------------------------------------------------- */
 
 LLMI_FN llmi_step llmi_step_start(llm_call *call) {
     llm_client *c = call->client;
@@ -9969,7 +10019,7 @@ LLMI_FN llmi_step llmi_step_start(llm_call *call) {
     call->state_since = llmi_now(c);
     call->state = LLMI_CALL_OPEN;
     if (n->requests > 0) {
-        llmi_call_write_head(call);
+        if (!llmi_call_write_head(call)) return llmi_call_fail_now(call);
         call->last_byte = call->state_since;
         call->state = LLMI_CALL_SEND;
     }
@@ -9991,11 +10041,13 @@ LLMI_FN llmi_step llmi_step_open(llm_call *call, int wait_ms) {
         const char *why = LLM_NET_WHY(c->mem.ctx, &n->net);
         n->eof = LLM_NET_FAILED;
         if (r == LLM_NET_NO_HOST) {
-            (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "no address for %s%s%s. Check base_url and the name server",
-                            c->url.host, why[0] ? ": " : "", why);
+            (void)llmi_fail(&call->error, LLM_ERR_CONNECTION,
+                            "no address for %s%s%s. Check base_url and the name server", c->url.host,
+                            why[0] ? ": " : "", why);
         } else if (r == LLM_NET_REFUSED) {
-            (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "%s refused the connection on port %d: is the server running?",
-                            c->url.host, (int)c->url.port);
+            (void)llmi_fail(&call->error, LLM_ERR_CONNECTION,
+                            "%s refused the connection on port %d: is the server running?", c->url.host,
+                            (int)c->url.port);
         } else {
             (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "cannot connect to %s port %d%s%s", c->url.host,
                             (int)c->url.port, why[0] ? ": " : "", why);
@@ -10011,7 +10063,7 @@ LLMI_FN llmi_step llmi_step_open(llm_call *call, int wait_ms) {
         return LLMI_STEP_AGAIN;
     }
 #endif
-    llmi_call_write_head(call);
+    if (!llmi_call_write_head(call)) return llmi_call_fail_now(call);
     call->last_byte = llmi_now(c);
     call->state = LLMI_CALL_SEND;
     return LLMI_STEP_AGAIN;
@@ -10038,7 +10090,7 @@ LLMI_FN llmi_step llmi_step_handshake(llm_call *call, int wait_ms) {
     if (flushed == 0) return LLMI_STEP_BLOCKED;
     if (state == LLMI_TLS_OPEN) {
         llmi_tls_keep_session(n->tls);
-        llmi_call_write_head(call);
+        if (!llmi_call_write_head(call)) return llmi_call_fail_now(call);
         call->last_byte = llmi_now(c);
         call->state = LLMI_CALL_SEND;
         return LLMI_STEP_AGAIN;
@@ -10058,7 +10110,7 @@ LLMI_FN llmi_step llmi_step_send(llm_call *call, int wait_ms) {
     llm_client *c = call->client;
     llmi_conn *n = call->conn;
     size_t total = call->text.n - call->head_at;
-    long sent = 0;
+    long sent = 0, got;
     if (call->sent < total) {
         sent = llmi_conn_send(c, n, call->text.p + call->head_at + call->sent, total - call->sent, wait_ms);
     } else {
@@ -10084,15 +10136,18 @@ LLMI_FN llmi_step llmi_step_send(llm_call *call, int wait_ms) {
         call->state = LLMI_CALL_HEAD;
         return LLMI_STEP_AGAIN;
     }
-    if (llmi_conn_fill(c, n, 0, &call->drained) > 0) {      /* it may also answer instead of reading on */
+    got = llmi_conn_fill(c, n, 0, &call->drained);
+    if (got != 0) {                 /* it may also answer, or go away, instead of reading on */
         call->unsent = 1;
+        call->send_failed = got < 0;
+        if (got < 0) llmi_call_wipe_head(call);
         call->state = LLMI_CALL_HEAD;
         return LLMI_STEP_AGAIN;
     }
     return LLMI_STEP_BLOCKED;
 }
 
-/* ---- steps: the answer ------------------------------------------------------------------------------------------ */
+/* ---- steps: the answer ---------------------------------------------------------------------------------- */
 
 /* What a person should do about a status, "" where the server's own words must do. */
 LLMI_FN const char *llmi_advice(llm_status s) {
@@ -10103,6 +10158,16 @@ LLMI_FN const char *llmi_advice(llm_status s) {
     case LLM_ERR_QUOTA: return ". No credit is left: retrying is useless";
     case LLM_ERR_RATE_LIMIT: return ". Wait, or send less";
     default: return "";
+    }
+}
+
+/* A body that is no JSON may be in any encoding, and its beginning may end inside a character. */
+LLMI_FN void llmi_call_only_utf8(char *s, size_t n) {
+    size_t i = 0, bad;
+    while (i < n) {
+        size_t len = llmi_utf8_next(s + i, n - i, &bad);
+        if (len == 0) s[i] = '?';
+        i += len == 0 ? 1 : len;
     }
 }
 
@@ -10124,6 +10189,7 @@ LLMI_FN void llmi_call_api_error(llm_call *call, int http) {
         memcpy(message, e->message, sizeof message);
     } else {
         size_t n = llmi_redact(call->raw, call->raw_n, call->key->secret.p, call->key->secret.n, 1);
+        llmi_call_only_utf8(call->raw, n);
         llmi_copy_cut(message, sizeof message, call->raw, n);
     }
     llmi_call_trim_stop(message);
@@ -10131,11 +10197,15 @@ LLMI_FN void llmi_call_api_error(llm_call *call, int http) {
         (void)llmi_fail(e, s, "%s reported an error: %s%s", call->client->url.host, message[0] ? message : "no message",
                         llmi_advice(s));
     } else if (http < 400) {
-        (void)llmi_fail(e, s, "HTTP %d: %s redirects to %s. Redirects are not followed: set base_url to the right address",
-                        http, call->client->url.host, h->location[0] ? h->location : "nowhere");
+        char to[sizeof h->location];
+        memcpy(to, h->location, sizeof to);
+        to[llmi_redact(to, strlen(to), call->key->secret.p, call->key->secret.n, 1)] = 0;
+        (void)llmi_fail(e, s,
+                        "HTTP %d: %s redirects to %s. Redirects are not followed: set base_url to the right address",
+                        http, call->client->url.host, to[0] ? to : "nowhere");
     } else {
-        (void)llmi_fail(e, s, "HTTP %d from %s: %s%s", http, call->client->url.host, message[0] ? message : "no message",
-                        llmi_advice(s));
+        (void)llmi_fail(e, s, "HTTP %d from %s: %s%s", http, call->client->url.host,
+                        message[0] ? message : "no message", llmi_advice(s));
     }
     memcpy(e->type, was.type, sizeof e->type);
     memcpy(e->code, was.code, sizeof e->code);
@@ -10144,7 +10214,8 @@ LLMI_FN void llmi_call_api_error(llm_call *call, int http) {
     e->retry_after_ms = h->retry_after_ms;
     if (e->retry_after_ms < 0 && h->retry_after_at > 0) {
         at = h->retry_after_at - (int64_t)LLM_UNIX_TIME(call->client->mem.ctx);
-        if (at > 0 && LLM_UNIX_TIME(call->client->mem.ctx) > 0) e->retry_after_ms = at < INT64_MAX / 1000 ? at * 1000 : INT64_MAX;
+        if (at > 0 && LLM_UNIX_TIME(call->client->mem.ctx) > 0)
+            e->retry_after_ms = at < INT64_MAX / 1000 ? at * 1000 : INT64_MAX;
     }
     if (h->should_retry >= 0 && s != LLM_ERR_QUOTA) e->retryable = h->should_retry;
 }
@@ -10153,10 +10224,14 @@ LLMI_FN void llmi_call_api_error(llm_call *call, int http) {
 LLMI_FN llmi_step llmi_call_take_head(llm_call *call) {
     const llmi_http *h = &call->conn->http;
     llm_client *c = call->client;
+    size_t id_len;
     call->head_seen = 1;
     if (call->unsent) llmi_call_wipe_head(call);
     memcpy(call->reply.request_id, h->request_id, sizeof call->reply.request_id);
-    (void)llmi_redact(call->reply.request_id, strlen(call->reply.request_id) + 1, call->key->secret.p, call->key->secret.n, 0);
+    id_len = strlen(call->reply.request_id);
+    id_len = llmi_redact(call->reply.request_id, id_len, call->key->secret.p, call->key->secret.n,
+                         id_len == sizeof call->reply.request_id - 1);
+    call->reply.request_id[id_len] = 0;
     memcpy(call->error.request_id, call->reply.request_id, sizeof call->error.request_id);
     call->error.http_status = h->status;
     call->wire.has_error = call->wire.has_message = 0;
@@ -10166,6 +10241,7 @@ LLMI_FN llmi_step llmi_call_take_head(llm_call *call) {
     llmi_log(c, LLM_LOG_DEBUG, "HTTP %d", h->status);
     llmi_wire_begin(&call->wire);
     call->wire.whole = !h->sse;
+    call->wire.error_body = h->status >= 300;
     llmi_sse_init(&call->sse);
     if (h->status >= 200 && h->status < 300 && !call->keep_text) {
         llmi_text_free(&call->text);
@@ -10225,7 +10301,6 @@ LLMI_FN llmi_step llmi_call_refused(llm_call *call, int keep) {
 /* A piece of an error body: read as JSON, its beginning kept for those that are none. */
 LLMI_FN void llmi_call_error_bytes(llm_call *call, const char *p, size_t n) {
     const char *end = p + n, *q = p;
-    llm_error was;
     size_t i;
     for (i = 0; i < n && call->raw_n < sizeof call->raw; i++) {
         char c = p[i];
@@ -10234,18 +10309,17 @@ LLMI_FN void llmi_call_error_bytes(llm_call *call, const char *p, size_t n) {
         call->raw[call->raw_n++] = (char)(blank ? ' ' : c);
     }
     while (call->wire.status == LLM_OK && q < end) {
-        was = call->error;
-        if (llmi_wire_next(&call->wire, &q, end) == LLMI_WIRE_FAILED) call->error = was;   /* HTML, say */
-        call->wire.pending = 0;
+        (void)llmi_wire_next(&call->wire, &q, end);
     }
 }
 
 /* Waits for the final head, and for the body of an error: until then another attempt is possible. */
 LLMI_FN llmi_step llmi_step_head(llm_call *call, int wait_ms) {
     llmi_conn *n = call->conn;
+    int waits_to_send = call->unsent && !call->head_seen && !call->send_failed;
     llmi_step step;
     int over;
-    switch (llmi_call_receive(call, wait_ms, &step, &over)) {
+    switch (llmi_call_receive(call, waits_to_send ? 0 : wait_ms, &step, &over)) {
     case LLMI_HTTP_HEAD: return llmi_call_take_head(call);
     case LLMI_HTTP_BODY:
         call->body_size += n->http.body_len;
@@ -10259,8 +10333,8 @@ LLMI_FN llmi_step llmi_step_head(llm_call *call, int wait_ms) {
     default: break;
     }
     if (over && call->head_seen) return llmi_call_refused(call, 0);
-    if (over || (step == LLMI_STEP_BLOCKED && call->send_failed)) return llmi_call_broke(call);
-    if (step == LLMI_STEP_BLOCKED && call->unsent && !call->head_seen) {      /* only a 1xx came: go on sending */
+    if (over || (step == LLMI_STEP_BLOCKED && call->send_failed && !n->http.started)) return llmi_call_broke(call);
+    if (step == LLMI_STEP_BLOCKED && waits_to_send) {      /* only a 1xx came: go on sending */
         call->unsent = 0;
         call->state = LLMI_CALL_SEND;
         return LLMI_STEP_AGAIN;
@@ -10285,7 +10359,8 @@ LLMI_FN llmi_step llmi_call_error_inside(llm_call *call) {
 
 LLMI_FN llmi_step llmi_call_truncated(llm_call *call, const char *how) {
     if (call->done_seen || (call->stream && llmi_reply_finished(&call->reply))) return llmi_call_complete(call, 0);
-    (void)llmi_fail(&call->error, LLM_ERR_TRUNCATED, "the answer of %s %s; what came is in the response", call->client->url.host, how);
+    (void)llmi_fail(&call->error, LLM_ERR_TRUNCATED, "the answer of %s %s; what came is in the response",
+                    call->client->url.host, how);
     call->error.http_status = call->conn->http.status;
     return llmi_call_fail_now(call);
 }
@@ -10294,13 +10369,10 @@ LLMI_FN llmi_step llmi_call_truncated(llm_call *call, const char *how) {
 LLMI_FN int llmi_call_event_over(llm_call *call, int named_error) {
     int had = call->in_event;
     call->in_event = 0;
-    if (had && !llmi_wire_end(&call->wire)) {
-        if (call->wire.has_message && named_error) call->wire.has_error = 1;
-        else {
-            call->error.http_status = call->conn->http.status;
-            (void)llmi_call_fail_now(call);
-            return 0;
-        }
+    if (had && !named_error && !llmi_wire_end(&call->wire)) {
+        call->error.http_status = call->conn->http.status;
+        (void)llmi_call_fail_now(call);
+        return 0;
     }
     if (named_error || call->wire.has_error) {
         (void)llmi_call_error_inside(call);
@@ -10317,7 +10389,8 @@ LLMI_FN llmi_step llmi_call_body_over(llm_call *call, int clean, int keep) {
         if (ev == LLMI_SSE_EVENT && call->in_event && !llmi_json_end(&call->wire.json)) {
             return llmi_call_truncated(call, "ended in the middle of an event");
         }
-        if (ev == LLMI_SSE_EVENT && !llmi_call_event_over(call, llmi_streq(call->sse.name, "error"))) return LLMI_STEP_AGAIN;
+        if (ev == LLMI_SSE_EVENT && !llmi_call_event_over(call, llmi_streq(call->sse.name, "error")))
+            return LLMI_STEP_AGAIN;
         if (!clean) return llmi_call_truncated(call, "broke off");
         if (!call->done_seen && !llmi_reply_finished(&call->reply) && !call->reply.got) {
             return llmi_call_truncated(call, "ended before there was any text");
@@ -10331,8 +10404,10 @@ LLMI_FN llmi_step llmi_call_body_over(llm_call *call, int clean, int keep) {
     }
     if (call->wire.has_error) return llmi_call_error_inside(call);
     if (!call->wire.saw_choices) {
-        (void)llmi_fail(&call->error, LLM_ERR_API, "%s answered with HTTP %d and JSON that holds no choices: is base_url an "
-                        "OpenAI-compatible API?", call->client->url.host, call->conn->http.status);
+        (void)llmi_fail(&call->error, LLM_ERR_API,
+                        "%s answered with HTTP %d and JSON that holds no choices: is base_url an "
+                        "OpenAI-compatible API?",
+                        call->client->url.host, call->conn->http.status);
         call->error.http_status = call->conn->http.status;
         return llmi_call_fail_now(call);
     }
@@ -10351,8 +10426,19 @@ LLMI_FN int llmi_call_digest(llm_call *call, llm_event *event, llmi_step *step) 
             return 1;
         }
     }
+    if (call->data < call->data_end && call->wire.error_body) {      /* event: error, with JSON or not */
+        llmi_call_error_bytes(call, call->data, (size_t)(call->data_end - call->data));
+        call->data = call->data_end;
+        return 1;
+    }
     if (call->data < call->data_end) {
         if (llmi_wire_next(&call->wire, &call->data, call->data_end) == LLMI_WIRE_FAILED) {
+            if (!call->conn->http.sse && !call->conn->http.json && call->error.status == LLM_ERR_PROTOCOL) {
+                (void)llmi_fail(&call->error, LLM_ERR_PROTOCOL,
+                                "%s answered with HTTP %d and something that is no JSON: is "
+                                "base_url an OpenAI-compatible API?",
+                                call->client->url.host, call->conn->http.status);
+            }
             call->error.http_status = call->conn->http.status;
             *step = llmi_call_fail_now(call);
         }
@@ -10368,7 +10454,10 @@ LLMI_FN int llmi_call_digest(llm_call *call, llm_event *event, llmi_step *step) 
     case LLMI_SSE_DATA:
         call->data = call->sse.data;
         call->data_end = call->data + call->sse.len;
-        if (call->sse.first) llmi_wire_first(&call->wire, &call->data, call->data_end);
+        if (call->sse.first) {
+            llmi_wire_first(&call->wire, &call->data, call->data_end);
+            call->wire.error_body = llmi_streq(call->sse.name, "error");
+        }
         call->in_event = 1;
         break;
     case LLMI_SSE_EVENT:
@@ -10378,6 +10467,7 @@ LLMI_FN int llmi_call_digest(llm_call *call, llm_event *event, llmi_step *step) 
         llmi_conn *n = call->conn;
         call->done_seen = 1;
         n->draining = 1;
+        while (call->body < call->body_end && llmi_is_blank(*call->body)) call->body++;   /* the LF of CR LF */
         *step = llmi_call_complete(call, call->body == call->body_end);
         break;
     }
@@ -10494,6 +10584,39 @@ LLMI_FN llmi_step llmi_call_step(llm_call *call, llm_event *event, int wait_ms) 
     }
 }
 
+/* 1 = a deadline or the cancel flag ended this attempt or the call. left: llmi_call_left(). */
+LLMI_FN int llmi_call_expired(llm_call *call, uint64_t now, int64_t left) {
+    const char *host = call->client->url.host;
+    if (call->cancel != NULL && *call->cancel != 0) {
+        (void)llmi_fail(&call->error, LLM_ERR_CANCELLED, "cancelled by request.cancel");
+        (void)llmi_call_fail_now(call);
+        return 1;
+    }
+    if (left != 0 || call->state == LLMI_CALL_TAIL) return 0;      /* a complete answer is not late */
+    if (call->has_deadline && now >= call->deadline) {
+        (void)llmi_fail(&call->error, LLM_ERR_TIMEOUT, "the call was not over within timeout_ms");
+        (void)llmi_call_fail_now(call);
+        return 1;
+    }
+    /* the idle deadline is over only when a look at the network found nothing: the caller may have been the slow one */
+    if (call->state == LLMI_CALL_WAIT || (call->state >= LLMI_CALL_SEND && !call->blocked)) return 0;
+    if (call->state == LLMI_CALL_HEAD && call->head_seen) {      /* an error whose body does not end: it says enough */
+        (void)llmi_call_refused(call, 0);
+        return 1;
+    }
+    if (call->state == LLMI_CALL_OPEN || call->state == LLMI_CALL_HANDSHAKE) {
+        const char *why = call->state == LLMI_CALL_OPEN ? LLM_NET_WHY(call->client->mem.ctx, &call->conn->net) : "";
+        (void)llmi_fail(&call->error, LLM_ERR_TIMEOUT, "no %s %s within connect_timeout_ms (%d ms)%s%s",
+                        call->state == LLMI_CALL_OPEN ? "connection to" : "TLS session with", host, call->connect_ms,
+                        why[0] ? ": " : "", why);
+    } else {
+        (void)llmi_fail(&call->error, LLM_ERR_TIMEOUT, "%s sent nothing for idle_timeout_ms (%d ms)", host,
+                        call->idle_ms);
+    }
+    (void)llmi_call_attempt_failed(call);
+    return 1;
+}
+
 /* How long a step may wait: until the caller's limit or the next deadline, in coarse steps, because each new value
    costs a system call; 100 ms when a flag must be looked at. */
 LLMI_FN int llmi_call_wait_ms(const llm_call *call, int64_t left, int64_t caller_left) {
@@ -10537,7 +10660,7 @@ LLMI_FN llm_status llmi_call_next(llm_call *call, llm_event *event, int timeout_
     }
 }
 
-/* ---- start and end ------------------------------------------------------------------------------------------------ */
+/* ---- start and end -------------------------------------------------------------------------------------- */
 
 LLMI_FN void llmi_call_free(llm_call *call) {
     llm_client *c = call->client;
@@ -10546,6 +10669,7 @@ LLMI_FN void llmi_call_free(llm_call *call) {
     llmi_text_free(&call->text);
     llmi_wire_free(&call->wire);
     llmi_reply_clear(&call->reply);
+    llmi_mem_free(&c->mem, call->last, call->last == NULL ? 0 : sizeof *call->last);
     llmi_key_release(&c->mem, call->key);
     llmi_mem_free(&c->mem, call, sizeof *call);
 }
@@ -10561,7 +10685,8 @@ LLMI_FN void llmi_call_rewind(llm_call *call) {
     llmi_wire_init(&call->wire, &call->reply, &call->key->secret, &call->error);
 }
 
-LLMI_FN llm_status llmi_call_new(llm_client *c, const llm_request *r, int stream, int keep_text, llm_call **out, llm_error *e) {
+LLMI_FN llm_status llmi_call_new(llm_client *c, const llm_request *r, int stream, int keep_text, llm_call **out,
+                                 llm_error *e) {
     const char *model = r->model != NULL ? r->model : c->config.model;
     int total = r->timeout_ms != 0 ? r->timeout_ms : c->config.timeout_ms;
     llm_call *call;
@@ -10588,7 +10713,8 @@ LLMI_FN llm_status llmi_call_new(llm_client *c, const llm_request *r, int stream
     llmi_chat_body(&call->text, r, model, c->url.host, stream, &call->messages_end);
     llmi_call_rewind(call);
     s = call->text.err;
-    if (s == LLM_OK) {
+    if (s == LLM_OK) call->last = (llmi_reply *)llmi_mem_alloc(&c->mem, sizeof *call->last);
+    if (s == LLM_OK && call->last != NULL) {
         *out = call;
         return LLM_OK;
     }
@@ -10621,18 +10747,14 @@ LLMI_FN void llmi_call_cost(llm_call *call) {
 
 /* Moves the reply into *out, with the status and error of the call. */
 LLMI_FN void llmi_call_fill(llm_call *call, llm_response *out) {
-    llmi_reply *r = (llmi_reply *)llmi_mem_alloc(&call->client->mem, sizeof *r);
+    llmi_reply *r = call->last;
+    call->last = NULL;
     memset(out, 0, sizeof *out);
     out->content = out->id = out->model = out->request_id = "";
     out->error = call->error;
     out->iterations = 1;
     llmi_call_cost(call);
     out->usage = call->reply.usage;
-    if (r == NULL) {
-        (void)llmi_fail_memory(&out->error);
-        out->status = LLM_ERR_MEMORY;
-        return;
-    }
     *r = call->reply;
     llmi_reply_init(&call->reply, &call->client->mem, 0, 0);
     out->internal = r;
@@ -10655,7 +10777,7 @@ LLMI_FN void llmi_call_fill(llm_call *call, llm_response *out) {
 }
 
 /* ============================================================================================================
-   >>tools                                             the tool loop: rounds of the engine with the handlers between them
+   >>tools                                     the tool loop: rounds of the engine with the handlers between them
    Every tool call of a round gets an answer: of its handler, or of us when there is no such tool, when its arguments
    are no JSON, when the handler fails. A truncated answer runs no handler: its arguments may be cut.
    ============================================================================================================ */
@@ -10727,7 +10849,8 @@ LLMI_FN llm_status llmi_loop_check(const llm_request *r, llm_error *e) {
     for (i = 0; r->extra_json != NULL && i < sizeof ours / sizeof ours[0]; i++) {
         if (llmi_json_is_object(r->extra_json, strlen(r->extra_json)) &&
             llmi_json_has(r->extra_json, strlen(r->extra_json), ours[i])) {
-            return llmi_fail(e, LLM_ERR_USAGE, "request.extra_json may not set %s in the tool loop: use the field of llm_request",
+            return llmi_fail(e, LLM_ERR_USAGE,
+                             "request.extra_json may not set %s in the tool loop: use the field of llm_request",
                              ours[i]);
         }
     }
@@ -10774,6 +10897,10 @@ LLMI_FN llm_status llmi_loop_new(llm_client *c, const llm_request *r, int max_it
     return LLM_OK;
 }
 
+LLMI_FN void llmi_loop_sum(int64_t *sum, int64_t n) {
+    *sum = n > INT64_MAX - *sum ? INT64_MAX : *sum + n;
+}
+
 /* Adds this round's usage. A sum is known when all its parts are; its cost is as good as the weakest part's. */
 LLMI_FN void llmi_loop_add_usage(struct llmi_loop *l, const llm_usage *u) {
     llm_usage *sum = &l->usage;
@@ -10781,14 +10908,14 @@ LLMI_FN void llmi_loop_add_usage(struct llmi_loop *l, const llm_usage *u) {
         *sum = *u;
         return;
     }
-    sum->input_tokens += u->input_tokens;
-    sum->output_tokens += u->output_tokens;
-    sum->total_tokens += u->total_tokens;
-    sum->cached_tokens += u->cached_tokens;
-    sum->cache_write_tokens += u->cache_write_tokens;
-    sum->reasoning_tokens += u->reasoning_tokens;
-    sum->audio_input_tokens += u->audio_input_tokens;
-    sum->audio_output_tokens += u->audio_output_tokens;
+    llmi_loop_sum(&sum->input_tokens, u->input_tokens);
+    llmi_loop_sum(&sum->output_tokens, u->output_tokens);
+    llmi_loop_sum(&sum->total_tokens, u->total_tokens);
+    llmi_loop_sum(&sum->cached_tokens, u->cached_tokens);
+    llmi_loop_sum(&sum->cache_write_tokens, u->cache_write_tokens);
+    llmi_loop_sum(&sum->reasoning_tokens, u->reasoning_tokens);
+    llmi_loop_sum(&sum->audio_input_tokens, u->audio_input_tokens);
+    llmi_loop_sum(&sum->audio_output_tokens, u->audio_output_tokens);
     sum->known &= u->known;
     memcpy(sum->service_tier, u->service_tier, sizeof sum->service_tier);
     if (u->cost_source < sum->cost_source) sum->cost_source = u->cost_source;
@@ -10798,8 +10925,10 @@ LLMI_FN void llmi_loop_add_usage(struct llmi_loop *l, const llm_usage *u) {
 LLMI_FN llmi_step llmi_loop_fail(llm_call *call, llm_status s) {
     call->loop->state = LLMI_LOOP_OVER;
     if (s == LLM_ERR_MEMORY) (void)llmi_fail_memory(&call->error);
-    else if (s == LLM_ERR_LIMIT) (void)llmi_fail(&call->error, s, "the conversation is larger than LLM_MAX_REQUEST, or a tool's "
-                                                 "result than LLM_MAX_TEXT");
+    else if (s == LLM_ERR_LIMIT)
+        (void)llmi_fail(&call->error, s,
+                        "the conversation is larger than LLM_MAX_REQUEST, or a tool's "
+                        "result than LLM_MAX_TEXT");
     call->state = LLMI_CALL_FAILED;
     return LLMI_STEP_AGAIN;
 }
@@ -10902,7 +11031,8 @@ LLMI_FN llm_status llmi_loop_run(llm_call *call, const llm_tool_call *asked) {
     if (h == NULL) {
         llmi_loop_no_such_tool(l, asked->name);
     } else if (!llmi_json_check(one.arguments, strlen(one.arguments), NULL)) {
-        llmi_text_addf(&l->result, "Error: the arguments of %q are not valid JSON. Call it again with valid JSON.", one.name);
+        llmi_text_addf(&l->result, "Error: the arguments of %q are not valid JSON. Call it again with valid JSON.",
+                       one.name);
     } else {
         s = h->fn(h->user, &one, &l->result);
         if (s == LLM_ERR_CANCELLED) {
@@ -10912,7 +11042,7 @@ LLMI_FN llm_status llmi_loop_run(llm_call *call, const llm_tool_call *asked) {
             llm_text why = l->result;                    /* what it wrote may say why */
             llmi_text_init(&l->result, &call->client->mem, LLM_MAX_TEXT);
             llmi_text_addf(&l->result, "Error: the tool %q failed (%s). ", one.name, llm_status_name(s));
-            llmi_text_put(&l->result, why.p, why.n);
+            if (why.n > 0) llmi_text_put(&l->result, why.p, why.n);
             llmi_text_free(&why);
         }
     }
@@ -10962,8 +11092,8 @@ LLMI_FN llmi_step llmi_loop_step(llm_call *call, llm_event *event) {
     s = llmi_loop_commit(call);
     if (s != LLM_OK) return llmi_loop_fail(call, s);
     if (l->iterations >= l->max_iterations) {
-        (void)llmi_fail(&call->error, LLM_ERR_MAX_ITERATIONS, "the model still calls tools after %d requests (max_iterations)",
-                        l->iterations);
+        (void)llmi_fail(&call->error, LLM_ERR_MAX_ITERATIONS,
+                        "the model still calls tools after %d requests (max_iterations)", l->iterations);
         return llmi_loop_fail(call, LLM_ERR_MAX_ITERATIONS);
     }
     l->iterations++;
@@ -10985,7 +11115,8 @@ LLMI_FN llm_status llmi_loop_next(llm_call *call, llm_event *event, int timeout_
             if (llmi_loop_step(call, event) == LLMI_STEP_EVENT) return LLM_OK;
             continue;
         }
-        s = llmi_call_next(call, event, timeout_ms < 0 ? -1 : (int)llmi_left(llmi_now(call->client), start, timeout_ms));
+        s = llmi_call_next(call, event,
+                           timeout_ms < 0 ? -1 : (int)llmi_left(llmi_now(call->client), start, timeout_ms));
         if (s == LLM_OK || s == LLM_PENDING) return s;
         if (s == LLM_DONE) {
             s = llmi_loop_answered(call);
@@ -11022,7 +11153,14 @@ LLMI_FN llm_status llmi_loop_next(llm_call *call, llm_event *event, int timeout_
 
 /* The caller ends it early. */
 LLMI_FN void llmi_loop_cancelled(llm_call *call) {
-    if (call->loop != NULL) call->loop->state = LLMI_LOOP_OVER;
+    if (call->loop == NULL) return;
+#if LLMI_HAS_TOOLS
+    if (call->loop->state == LLMI_LOOP_ASK) {
+        llmi_call_cost(call);
+        llmi_loop_add_usage(call->loop, &call->reply.usage);
+    }
+#endif
+    call->loop->state = LLMI_LOOP_OVER;
 }
 
 /* ============================================================================================================
@@ -11060,7 +11198,7 @@ LLM_API const char *llm_version(void) {
     return LLM_VERSION_STRING;
 }
 
-/* ---- client ----------------------------------------------------------------------------------------------------- */
+/* ---- client --------------------------------------------------------------------------------------------- */
 
 LLMI_FN llm_status llmi_client_open(llm_client *c, llm_error *e) {
     const llm_config given = c->config;
@@ -11069,7 +11207,8 @@ LLMI_FN llm_status llmi_client_open(llm_client *c, llm_error *e) {
     llm_status s = llmi_config_refuse(&given, e);
     if (s != LLM_OK) return s;
     if (key == NULL) {
-        return llmi_fail(e, LLM_ERR_USAGE, "no API key: set config.api_key or OPENAI_API_KEY (\"\" for a server that needs none)");
+        return llmi_fail(e, LLM_ERR_USAGE,
+                         "no API key: set config.api_key or OPENAI_API_KEY (\"\" for a server that needs none)");
     }
     if (base_url == NULL) base_url = "https://api.openai.com/v1";
     s = llmi_key_new(&c->key, &c->mem, key, e);
@@ -11170,16 +11309,18 @@ LLM_API size_t llm_memory_peak(const llm_client *client) {
     return client == NULL ? 0 : client->mem.peak;
 }
 
-/* ---- calls -------------------------------------------------------------------------------------------------------- */
+/* ---- calls ---------------------------------------------------------------------------------------------- */
 
 LLM_API llm_status llm_start(llm_client *client, const llm_request *request, llm_call **out) {
     if (out != NULL) *out = NULL;
     if (client == NULL) return LLM_ERR_USAGE;
-    if (request == NULL || out == NULL) return llmi_fail(&client->error, LLM_ERR_USAGE, "llm_start: request or out is NULL");
+    if (request == NULL || out == NULL)
+        return llmi_fail(&client->error, LLM_ERR_USAGE, "llm_start: request or out is NULL");
     return llmi_call_new(client, request, 1, 0, out, &client->error);
 }
 
-LLM_API llm_status llm_start_with_tools(llm_client *client, const llm_request *request, int max_iterations, llm_call **out) {
+LLM_API llm_status llm_start_with_tools(llm_client *client, const llm_request *request, int max_iterations,
+                                        llm_call **out) {
     if (out != NULL) *out = NULL;
     if (client == NULL) return LLM_ERR_USAGE;
     if (request == NULL || out == NULL) {
@@ -11298,7 +11439,7 @@ LLM_API void llm_response_free(llm_response *response) {
     response->content = response->id = response->model = response->request_id = "";
 }
 
-/* ---- event loops ---------------------------------------------------------------------------------------------------- */
+/* ---- event loops ---------------------------------------------------------------------------------------- */
 
 /* The connection can be waited for: it is open, and nothing is left to do without it. */
 LLMI_FN int llmi_call_waits(const llm_call *call) {
@@ -11339,13 +11480,15 @@ LLM_API int llm_call_timeout_ms(const llm_call *call) {
     int64_t left, timer;
     if (call == NULL) return -1;
     if (!call->blocked || (call->loop != NULL && call->loop->state != LLMI_LOOP_ASK)) return 0;
+    if (call->cancel != NULL && *call->cancel != 0) return 0;
     left = llmi_call_left(call, llmi_now(call->client));
     if (call->state == LLMI_CALL_OPEN) {
         timer = LLM_NET_TIMER_MS(call->client->mem.ctx, &call->conn->net);
         if (timer >= 0 && (left < 0 || timer < left)) left = timer;
     }
     if (call->cancel != NULL && (left < 0 || left > 100)) left = 100;
-    if (call->conn != NULL && llm_call_fd(call) < 0 && (left < 0 || left > 50)) left = 50;   /* nothing to poll: look again */
+    if (call->conn != NULL && llm_call_fd(call) < 0 && (left < 0 || left > 50))
+        left = 50; /* nothing to poll: look again */
     return left > 0x7FFFFFFF ? 0x7FFFFFFF : (int)left;
 }
 
@@ -11365,26 +11508,11 @@ LLMI_FN size_t llmi_wait_look(llm_call *const *calls, size_t count, int64_t *lef
     return ready;
 }
 
-LLM_API llm_status llm_wait(llm_call *const *calls, size_t count, int timeout_ms) {
-    llm_client *c;
+/* One wait, until the nearest timer of a call or at most left ms (-1: no bound). > 0: some are ready. */
+LLMI_FN int llmi_wait_once(llm_client *c, llm_call *const *calls, size_t count, int64_t left) {
     size_t i, n = 0;
-    int64_t left = timeout_ms < 0 ? -1 : timeout_ms;
     int r;
-    if (calls == NULL || count == 0 || calls[0] == NULL) return LLM_ERR_USAGE;
-    c = calls[0]->client;
-    for (i = 0; i < count; i++) {
-        if (calls[i] == NULL || calls[i]->client != c) {
-            return llmi_fail(&c->error, LLM_ERR_USAGE, "llm_wait: calls[%zu] is NULL or of another client", i);
-        }
-    }
-    if (llmi_wait_look(calls, count, &left) > 0) return LLM_OK;
-    if (c->item_cap < count) {
-        llm_wait_item *items = (llm_wait_item *)llmi_mem_alloc(&c->mem, count * sizeof *items);
-        if (items == NULL) return llmi_fail_memory(&c->error);
-        llmi_mem_free(&c->mem, c->items, c->item_cap * sizeof *items);
-        c->items = items;
-        c->item_cap = count;
-    }
+    if (llmi_wait_look(calls, count, &left) > 0) return 1;
     for (i = 0; i < count; i++) {
         if (!llmi_call_waits(calls[i])) continue;
         c->items[n].conn = &calls[i]->conn->net;
@@ -11398,17 +11526,46 @@ LLM_API llm_status llm_wait(llm_call *const *calls, size_t count, int timeout_ms
     for (i = 0; i < n; i++) c->items[i].ready = 1;
     r = n > 0;
 #endif
-    if (r < 0) return llmi_fail(&c->error, LLM_ERR_CONNECTION, "llm_wait: the descriptors cannot be waited for");
+    if (r < 0) return r;
+    r = 0;
     for (i = 0, n = 0; i < count; i++) {
-        int t = llm_call_timeout_ms(calls[i]);
-        calls[i]->ready = t == 0;
-        if (llmi_call_waits(calls[i])) calls[i]->ready |= c->items[n++].ready;
+        calls[i]->ready = llm_call_timeout_ms(calls[i]) == 0;
+        if (llmi_call_waits(calls[i])) calls[i]->ready |= c->items[n++].ready || llm_call_fd(calls[i]) < 0;
         r |= calls[i]->ready;
     }
-    return r ? LLM_OK : LLM_PENDING;
+    return r;
 }
 
-/* ---- conversation --------------------------------------------------------------------------------------------------- */
+LLM_API llm_status llm_wait(llm_call *const *calls, size_t count, int timeout_ms) {
+    llm_client *c;
+    size_t i;
+    uint64_t start;
+    int64_t left;
+    int r;
+    if (calls == NULL || count == 0 || calls[0] == NULL) return LLM_ERR_USAGE;
+    c = calls[0]->client;
+    for (i = 0; i < count; i++) {
+        if (calls[i] == NULL || calls[i]->client != c) {
+            return llmi_fail(&c->error, LLM_ERR_USAGE, "llm_wait: calls[%zu] is NULL or of another client", i);
+        }
+    }
+    if (c->item_cap < count) {
+        llm_wait_item *items = (llm_wait_item *)llmi_mem_alloc(&c->mem, count * sizeof *items);
+        if (items == NULL) return llmi_fail_memory(&c->error);
+        llmi_mem_free(&c->mem, c->items, c->item_cap * sizeof *items);
+        c->items = items;
+        c->item_cap = count;
+    }
+    start = llmi_now(c);
+    do {
+        left = llmi_left(llmi_now(c), start, timeout_ms);
+        r = llmi_wait_once(c, calls, count, left);
+    } while (r == 0 && left != 0);
+    if (r < 0) return llmi_fail(&c->error, LLM_ERR_CONNECTION, "llm_wait: the descriptors cannot be waited for");
+    return r > 0 ? LLM_OK : LLM_PENDING;
+}
+
+/* ---- conversation --------------------------------------------------------------------------------------- */
 
 LLM_API llm_status llm_conversation_new(llm_client *client, llm_conversation **out) {
     llm_conversation *c;
@@ -11432,7 +11589,8 @@ LLM_API llm_status llm_conversation_add(llm_conversation *conversation, llm_role
     llm_message m = llm_msg(role, text);
     if (conversation == NULL) return LLM_ERR_USAGE;
     if (text == NULL || (int)role < 0 || role >= LLM_TOOL) {
-        return llmi_fail(conversation->error, LLM_ERR_USAGE, "llm_conversation_add: text is NULL, or the role needs another function");
+        return llmi_fail(conversation->error, LLM_ERR_USAGE,
+                         "llm_conversation_add: text is NULL, or the role needs another function");
     }
     return llmi_conversation_push(conversation, &m);
 }
@@ -11449,11 +11607,13 @@ LLM_API llm_status llm_conversation_add_response(llm_conversation *conversation,
     return llmi_conversation_push(conversation, &m);
 }
 
-LLM_API llm_status llm_conversation_add_tool_result(llm_conversation *conversation, const char *tool_call_id, const char *text) {
+LLM_API llm_status llm_conversation_add_tool_result(llm_conversation *conversation, const char *tool_call_id,
+                                                    const char *text) {
     llm_message m = llm_msg(LLM_TOOL, text);
     if (conversation == NULL) return LLM_ERR_USAGE;
     if (tool_call_id == NULL || text == NULL) {
-        return llmi_fail(conversation->error, LLM_ERR_USAGE, "llm_conversation_add_tool_result: tool_call_id or text is NULL");
+        return llmi_fail(conversation->error, LLM_ERR_USAGE,
+                         "llm_conversation_add_tool_result: tool_call_id or text is NULL");
     }
     m.tool_call_id = tool_call_id;
     return llmi_conversation_push(conversation, &m);
@@ -11572,9 +11732,9 @@ LLM_API llm_cost_source llm_price_lookup(const llm_client *client, const char *m
    Copyright (c) 2026 llm_openai.h authors
 
    Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
-   documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
-   rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
-   persons to whom the Software is furnished to do so, subject to the following conditions:
+   documentation files (the "Software"), to deal in the Software without restriction, including without limitation
+   the rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to
+   permit persons to whom the Software is furnished to do so, subject to the following conditions:
 
    The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
    Software.

@@ -218,6 +218,12 @@ static void test_file(const char *path) {
             run(&m, blocking, &log, b.wanted.p);
             ok &= CHECK_STR(log.p, b.wanted.p);
         }
+        for (i = 2; ok && i < 80; i += i < 9 ? 1 : 13) {        /* small pieces of every size */
+            serve(&m, &b.input);
+            sc.recv_max = i;
+            run(&m, (int)i & 1, &log, b.wanted.p);
+            ok &= CHECK_STR(log.p, b.wanted.p);
+        }
         step = n > 4000 ? 7 : 1;
         for (i = 0; ok && i < n; i += step) {
             for (blocking = 0; ok && blocking <= 1; blocking++) {
