@@ -1,4 +1,4 @@
-/* needs: bearssl mock native */
+/* needs: bearssl bundle mock native */
 /* test_live_mock.c - the whole library against build/mock_server over real sockets, HTTP and HTTPS. */
 #include "t.h"
 #include "mock.h"
