@@ -1319,12 +1319,12 @@ LLMI_FN int llmi_text_reserve(llm_text *t, size_t n) {
 }
 
 LLMI_FN void llmi_text_put(llm_text *t, const char *s, size_t n) {
+    if (n == 0) return;      /* s may be NULL then */
     if (t->n < t->cap && n < t->cap - t->n && t->err == LLM_OK && n <= t->max - t->n) {   /* the usual case */
         memcpy(t->p + t->n, s, n);
         t->n += n;
         return;
     }
-    if (n == 0) return;
     if (!llmi_text_reserve(t, n)) {
         if (t->mem != NULL || t->p == NULL || t->n >= t->max) return;
         n = llmi_min(n, t->max - t->n);  /* a fixed text keeps what fits */
@@ -9007,7 +9007,9 @@ LLMI_FN void llmi_wire_salvage(llmi_wire *w) {
         w->json.high = 0;
         llmi_wire_string(w);
     }
-    w->delta.tool_count = 0;                  /* half a tool call is of no use */
+    for (; i < w->depth; i++) {               /* half a tool call is of no use, whole ones are kept */
+        if (w->stack[i] == LLMI_IN_TOOL) w->delta.tool_count--;
+    }
     (void)llmi_wire_commit(w);
     w->pending = 0;
     w->depth = 0;
@@ -10845,6 +10847,10 @@ LLMI_FN int llmi_loop_take_tools(struct llmi_loop *l, llmi_mem *mem, const llm_r
 LLMI_FN llm_status llmi_loop_check(const llm_request *r, llm_error *e) {
     static const char *const ours[] = {"messages", "n", "tool_choice", "tools"};
     size_t i;
+    if (r->discard_text && r->conversation != NULL) {
+        return llmi_fail(e, LLM_ERR_USAGE,
+                         "request.discard_text keeps no text that the tool loop could add to the conversation");
+    }
     if (r->n > 1) return llmi_fail(e, LLM_ERR_USAGE, "the tool loop follows one choice: request.n must be 0 or 1");
     for (i = 0; r->extra_json != NULL && i < sizeof ours / sizeof ours[0]; i++) {
         if (llmi_json_is_object(r->extra_json, strlen(r->extra_json)) &&

@@ -14,12 +14,14 @@
 #define SCRIPT_H
 
 #if !defined(_POSIX_C_SOURCE) && !defined(_GNU_SOURCE)
-#define _GNU_SOURCE 1
+    #define _GNU_SOURCE 1
 #endif
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct sc_net { int id; } sc_net;   /* 0 = never opened, else 1 + number of the connection */
+typedef struct sc_net {
+    int id;
+} sc_net; /* 0 = never opened, else 1 + number of the connection */
 
 static int sc_hook_open(void *ctx, sc_net *c, const char *host, int port, int ms);
 static long sc_hook_send(void *ctx, sc_net *c, const char *p, size_t n, int ms);
@@ -34,19 +36,19 @@ static int sc_hook_random(void *p, size_t n);
 static const char *sc_hook_getenv(const char *name);
 static void sc_hook_log(int level, const char *p, size_t n);
 
-#define LLM_NET_CONN sc_net
+#define LLM_NET_CONN                         sc_net
 #define LLM_NET_OPEN(ctx, c, host, port, ms) sc_hook_open((ctx), (c), (host), (int)(port), (ms))
-#define LLM_NET_SEND(ctx, c, p, n, ms) sc_hook_send((ctx), (c), (p), (n), (ms))
-#define LLM_NET_RECV(ctx, c, p, n, ms) sc_hook_recv((ctx), (c), (p), (n), (ms))
-#define LLM_NET_CLOSE(ctx, c) sc_hook_close((ctx), (c))
-#define LLM_NET_FD(ctx, c) ((void)(ctx), sc_hook_fd(c))
-#define LLM_NET_WAIT(ctx, items, n, ms) ((void)(ctx), sc_hook_wait((items), (n), (ms)))
-#define LLM_NOW_MS(ctx) ((void)(ctx), sc_hook_now())
-#define LLM_UNIX_TIME(ctx) ((void)(ctx), sc_hook_unix())
-#define LLM_SLEEP_MS(ctx, ms) ((void)(ctx), sc_hook_sleep(ms))
-#define LLM_RANDOM(ctx, p, n) ((void)(ctx), sc_hook_random((p), (n)))
-#define LLM_GETENV(ctx, name) ((void)(ctx), sc_hook_getenv(name))
-#define LLM_LOG(ctx, level, p, n) ((void)(ctx), sc_hook_log((level), (p), (n)))
+#define LLM_NET_SEND(ctx, c, p, n, ms)       sc_hook_send((ctx), (c), (p), (n), (ms))
+#define LLM_NET_RECV(ctx, c, p, n, ms)       sc_hook_recv((ctx), (c), (p), (n), (ms))
+#define LLM_NET_CLOSE(ctx, c)                sc_hook_close((ctx), (c))
+#define LLM_NET_FD(ctx, c)                   ((void)(ctx), sc_hook_fd(c))
+#define LLM_NET_WAIT(ctx, items, n, ms)      ((void)(ctx), sc_hook_wait((items), (n), (ms)))
+#define LLM_NOW_MS(ctx)                      ((void)(ctx), sc_hook_now())
+#define LLM_UNIX_TIME(ctx)                   ((void)(ctx), sc_hook_unix())
+#define LLM_SLEEP_MS(ctx, ms)                ((void)(ctx), sc_hook_sleep(ms))
+#define LLM_RANDOM(ctx, p, n)                ((void)(ctx), sc_hook_random((p), (n)))
+#define LLM_GETENV(ctx, name)                ((void)(ctx), sc_hook_getenv(name))
+#define LLM_LOG(ctx, level, p, n)            ((void)(ctx), sc_hook_log((level), (p), (n)))
 
 #include "t.h"
 #include "t_cases.h"
@@ -54,22 +56,31 @@ static void sc_hook_log(int level, const char *p, size_t n);
 enum { SC_GIVE, SC_AWAIT, SC_PAUSE, SC_CLOSE, SC_RST };
 enum { SC_CONNS = 64, SC_STEPS = 4096, SC_REQS = 64 };
 
-typedef struct sc_step { int kind; char *p; size_t n; int ms; } sc_step;
+typedef struct sc_step {
+    int kind;
+    char *p;
+    size_t n;
+    int ms;
+} sc_step;
 
 typedef struct sc_conn_t {
-    int first, last;             /* its steps */
-    int open_result, open_ms;    /* what OPEN says, and after how long; < 0: never */
-    size_t send_block_at;        /* SEND takes no byte behind this (0 = no such place) */
-    size_t send_fail_at;         /* SEND fails once so many bytes were taken, + 1 */
+    int first, last;          /* its steps */
+    int open_result, open_ms; /* what OPEN says, and after how long; < 0: never */
+    size_t send_block_at;     /* SEND takes no byte behind this (0 = no such place) */
+    size_t send_fail_at;      /* SEND fails once so many bytes were taken, + 1 */
     /* state */
     int opened, closed, at, paused, fresh_requests;
     uint64_t open_at, ready_at;
     size_t used, given, sent;
-    t_text in;                   /* bytes of the request that is not whole yet */
+    t_text in; /* bytes of the request that is not whole yet */
     size_t need;
 } sc_conn_t;
 
-typedef struct sc_request { int conn; t_text all; const char *head, *body; } sc_request;
+typedef struct sc_request {
+    int conn;
+    t_text all;
+    const char *head, *body;
+} sc_request;
 
 static struct sc_t {
     uint64_t now;
@@ -80,20 +91,20 @@ static struct sc_t {
     int steps;
     sc_request req[SC_REQS];
     int reqs;
-    size_t recv_max, send_max;   /* bytes of one RECV, one SEND; 0 = all */
-    size_t split_at;             /* of a connection's bytes: nothing behind it before a millisecond has passed */
-    long hooks, fail_at;         /* net hook calls; this one fails .. */
-    int fail_with;               /* .. with this */
-    char failed_in;              /* 'o', 's', 'r': which one that was */
+    size_t recv_max, send_max; /* bytes of one RECV, one SEND; 0 = all */
+    size_t split_at;           /* of a connection's bytes: nothing behind it before a millisecond has passed */
+    long hooks, fail_at;       /* net hook calls; this one fails .. */
+    int fail_with;             /* .. with this */
+    char failed_in;            /* 'o', 's', 'r': which one that was */
     long recvs, sends, slept;
     unsigned char random;
     int random_fails;
-    const char *env[16];         /* name, value, name, value, .. NULL */
+    const char *env[16]; /* name, value, name, value, .. NULL */
     t_text log;
     char host[300];
     int port;
-    volatile int *flag;          /* set to 1 .. */
-    uint64_t flag_at;            /* .. when the clock comes here: another thread or a signal handler */
+    volatile int *flag; /* set to 1 .. */
+    uint64_t flag_at;   /* .. when the clock comes here: another thread or a signal handler */
 } sc;
 
 static inline void sc_reset(void) {
@@ -104,7 +115,7 @@ static inline void sc_reset(void) {
     free(sc.log.p);
     memset(&sc, 0, sizeof sc);
     sc.now = 1000000;
-    sc.unix_time = 784111777;    /* Sun, 06 Nov 1994 08:49:37 GMT, the date of RFC 9110 5.6.7 */
+    sc.unix_time = 784111777; /* Sun, 06 Nov 1994 08:49:37 GMT, the date of RFC 9110 5.6.7 */
     t_add(&sc.log, "", 0);
 }
 
@@ -126,10 +137,18 @@ static inline sc_step *sc_add(int kind) {
     return s;
 }
 
-static inline void sc_await(void) { sc_add(SC_AWAIT); }
-static inline void sc_pause(int ms) { sc_add(SC_PAUSE)->ms = ms; }
-static inline void sc_close(void) { sc_add(SC_CLOSE); }
-static inline void sc_rst(void) { sc_add(SC_RST); }
+static inline void sc_await(void) {
+    sc_add(SC_AWAIT);
+}
+static inline void sc_pause(int ms) {
+    sc_add(SC_PAUSE)->ms = ms;
+}
+static inline void sc_close(void) {
+    sc_add(SC_CLOSE);
+}
+static inline void sc_rst(void) {
+    sc_add(SC_RST);
+}
 
 static inline void sc_give(const char *p, long n) {
     sc_step *s = sc_add(SC_GIVE);
@@ -165,7 +184,9 @@ static inline void sc_chunk(const char *p, size_t n) {
     sc_give("\r\n", -1);
 }
 
-static inline void sc_chunk_s(const char *s) { sc_chunk(s, strlen(s)); }
+static inline void sc_chunk_s(const char *s) {
+    sc_chunk(s, strlen(s));
+}
 
 /* A stream as one HTTP chunk and the last one. */
 static inline void sc_stream(const char *sse) {
@@ -175,12 +196,12 @@ static inline void sc_stream(const char *sse) {
     sc_give("0\r\n\r\n", -1);
 }
 
-#define SC_OK_JSON(text) \
+#define SC_OK_JSON(text)                                                                                               \
     "{\"id\":\"r1\",\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"" text \
     "\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2,\"total_tokens\":5}}"
 #define SC_DELTA(text) "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" text "\"}}]}\n\n"
-#define SC_STOP "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
-#define SC_DONE "data: [DONE]\n\n"
+#define SC_STOP        "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+#define SC_DONE        "data: [DONE]\n\n"
 
 /* ---- the server ------------------------------------------------------------------------------------------- */
 
@@ -264,7 +285,7 @@ static inline int sc_hook_open(void *ctx, sc_net *net, const char *host, int por
     (void)ctx;
     if (net->id == 0) {
         net->id = ++sc.opens;
-        if (sc.opens > sc.conns) {      /* nobody wrote a script for it: refused */
+        if (sc.opens > sc.conns) { /* nobody wrote a script for it: refused */
             sc_conn();
             sc.conns = sc.opens;
             sc.conn[sc.opens - 1].open_result = LLM_NET_REFUSED;
@@ -339,7 +360,7 @@ static inline void sc_hook_close(void *ctx, sc_net *net) {
 }
 
 static inline int sc_hook_fd(const sc_net *net) {
-    return net->id == 0 || !sc_of(net)->opened ? -1 : 100 + net->id % 3;   /* numbers come again, as real ones do */
+    return net->id == 0 || !sc_of(net)->opened ? -1 : 100 + net->id % 3; /* numbers come again, as real ones do */
 }
 
 /* When this connection can go on; UINT64_MAX: never by itself. */
@@ -378,7 +399,9 @@ static inline int sc_hook_wait(void *items, size_t n, int ms) {
     return ready;
 }
 
-static inline uint64_t sc_hook_now(void) { return sc.now; }
+static inline uint64_t sc_hook_now(void) {
+    return sc.now;
+}
 static inline int64_t sc_hook_unix(void) {
     return sc.unix_time ? sc.unix_time + (int64_t)((sc.now - 1000000) / 1000) : 0;
 }

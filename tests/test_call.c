@@ -1,9 +1,9 @@
-/* test_call.c - the engine on a scripted network and clock: retries, deadlines, cancelling, kept connections, early answers,
-   event loops, the key in memory, memory from a block, and every failure of an allocation or a net hook. */
+/* test_call.c - the engine on a scripted network and clock: retries, deadlines, cancelling, kept connections, early
+   answers, event loops, the key in memory, memory from a block, and every failure of an allocation or a net hook. */
 #include "script.h"
 
-#define KEY "sk-0123456789abcdefABCDEF"
-#define BUSY "{\"error\":{\"message\":\"busy\"}}"
+#define KEY                 "sk-0123456789abcdefABCDEF"
+#define BUSY                "{\"error\":{\"message\":\"busy\"}}"
 #define SERVER_ERROR(extra) sc_answer(500, extra, BUSY)
 
 /* ---- what on_retry and the events say --------------------------------------------------------------------- */
@@ -63,7 +63,7 @@ static void clean(llm_client *c) {
     llm_client_free(c);
     CHECK_INT(t_live, 0);
     CHECK_INT(sc.opens, sc.closes);
-    CHECK(strstr(sc.log.p, KEY) == NULL);                 /* promise 1: not in the log */
+    CHECK(strstr(sc.log.p, KEY) == NULL); /* promise 1: not in the log */
     CHECK(strstr(sc.log.p, "hi\"") == NULL);
     t_live = 0;
 }
@@ -71,14 +71,26 @@ static void clean(llm_client *c) {
 /* ---- retries ------------------------------------------------------------------------------------------------ */
 
 static void test_retry_statuses(void) {
-    static const struct { int status; const char *head, *body; int requests; llm_status last; } row[] = {
-        {408, "", BUSY, 3, LLM_ERR_TIMEOUT},      {409, "", BUSY, 3, LLM_ERR_CONFLICT},
-        {429, "", BUSY, 3, LLM_ERR_RATE_LIMIT},   {500, "", BUSY, 3, LLM_ERR_SERVER},
-        {502, "", "<html>", 3, LLM_ERR_SERVER},   {503, "", "", 3, LLM_ERR_SERVER},
-        {529, "", BUSY, 3, LLM_ERR_SERVER},       {400, "", BUSY, 1, LLM_ERR_BAD_REQUEST},
-        {401, "", BUSY, 1, LLM_ERR_AUTH},         {403, "", BUSY, 1, LLM_ERR_PERMISSION},
-        {404, "", BUSY, 1, LLM_ERR_NOT_FOUND},    {413, "", BUSY, 1, LLM_ERR_API},
-        {422, "", BUSY, 1, LLM_ERR_BAD_REQUEST},  {425, "", BUSY, 1, LLM_ERR_API},
+    static const struct {
+        int status;
+        const char *head, *body;
+        int requests;
+        llm_status last;
+    } row[] = {
+        {408, "", BUSY, 3, LLM_ERR_TIMEOUT},
+        {409, "", BUSY, 3, LLM_ERR_CONFLICT},
+        {429, "", BUSY, 3, LLM_ERR_RATE_LIMIT},
+        {500, "", BUSY, 3, LLM_ERR_SERVER},
+        {502, "", "<html>", 3, LLM_ERR_SERVER},
+        {503, "", "", 3, LLM_ERR_SERVER},
+        {529, "", BUSY, 3, LLM_ERR_SERVER},
+        {400, "", BUSY, 1, LLM_ERR_BAD_REQUEST},
+        {401, "", BUSY, 1, LLM_ERR_AUTH},
+        {403, "", BUSY, 1, LLM_ERR_PERMISSION},
+        {404, "", BUSY, 1, LLM_ERR_NOT_FOUND},
+        {413, "", BUSY, 1, LLM_ERR_API},
+        {422, "", BUSY, 1, LLM_ERR_BAD_REQUEST},
+        {425, "", BUSY, 1, LLM_ERR_API},
         {302, "Location: http://x.example/\r\n", "", 1, LLM_ERR_API},
         {402, "", BUSY, 1, LLM_ERR_QUOTA},
         {400, "x-should-retry: true\r\n", BUSY, 3, LLM_ERR_BAD_REQUEST},
@@ -124,7 +136,7 @@ static void test_retry_statuses(void) {
                 CHECK_INT(s.why[0], row[i].last);
                 CHECK_INT(sc.now - 1000000, 1500);
                 if (how) CHECK_INT(s.event_delay[1], 1000);
-                CHECK(sc.reqs == 3 && strcmp(sc.req[0].all.p, sc.req[2].all.p) == 0);   /* sent again as it was */
+                CHECK(sc.reqs == 3 && strcmp(sc.req[0].all.p, sc.req[2].all.p) == 0); /* sent again as it was */
             } else {
                 CHECK_INT(sc.now, 1000000);
             }
@@ -136,7 +148,12 @@ static void test_retry_statuses(void) {
 }
 
 static void test_retry_after(void) {
-    static const struct { const char *head; long delay; long said; } row[] = {   /* -1: no retry; said: error.retry_after_ms */
+    static const struct {
+        const char *head;
+        long delay;
+        long said;
+    } row[] = {
+        /* -1: no retry; said: error.retry_after_ms */
         {"Retry-After: 2\r\n", 2000, 2000},
         {"retry-after-ms: 250\r\n", 250, 250},
         {"retry-after-ms: 250\r\nRetry-After: 7\r\n", 250, 250},
@@ -190,8 +207,10 @@ static void test_retry_after(void) {
                 CHECK_INT(llm_chat(c, &r, &o), status == 429 ? LLM_ERR_RATE_LIMIT : LLM_ERR_SERVER);
                 CHECK_INT(s.retries, 0);
                 CHECK_INT(sc.reqs, 1);
-                if (row[i].said == -2) CHECK(o.error.retry_after_ms > 120000);
-                else CHECK_INT(o.error.retry_after_ms, row[i].said);
+                if (row[i].said == -2)
+                    CHECK(o.error.retry_after_ms > 120000);
+                else
+                    CHECK_INT(o.error.retry_after_ms, row[i].said);
             }
             llm_response_free(&o);
             clean(c);
@@ -245,16 +264,18 @@ static void test_no_retry_after_an_event(void) {
             sc_await();
             if (k < 3) sc_give(SC_SSE_HEAD, -1);
             if (k < 2) sc_chunk_s(SC_DELTA("once"));
-            if (k == 0) sc_close();
-            else sc_rst();
+            if (k == 0)
+                sc_close();
+            else
+                sc_rst();
             sc_conn();
             sc_stream(SC_DELTA("twice") SC_STOP SC_DONE);
             c = sc_client(NULL);
-            CHECK_INT(go(c, how, &s, NULL, &o), wanted);      /* k == 2: a head came: no retry; k == 3: none came */
+            CHECK_INT(go(c, how, &s, NULL, &o), wanted); /* k == 2: a head came: no retry; k == 3: none came */
             CHECK_INT(sc.reqs, k == 3 ? 2 : 1);
             CHECK_STR(s.text, k < 2 ? "once" : k == 3 ? "twice" : "");
-            CHECK_STR(o.content, s.text);                      /* partial answers are kept */
-            CHECK_INT(o.usage.known, 0);                       /* unknown, not zero */
+            CHECK_STR(o.content, s.text); /* partial answers are kept */
+            CHECK_INT(o.usage.known, 0);  /* unknown, not zero */
             llm_response_free(&o);
             clean(c);
         }
@@ -262,9 +283,15 @@ static void test_no_retry_after_an_event(void) {
 }
 
 static void test_connection_errors(void) {
-    static const struct { int open_result; llm_status status; const char *says; } row[] = {
-        {LLM_NET_REFUSED, LLM_ERR_CONNECTION, "refused"}, {LLM_NET_NO_HOST, LLM_ERR_CONNECTION, "no address"},
-        {LLM_NET_FAILED, LLM_ERR_CONNECTION, "cannot connect"}, {-99, LLM_ERR_CONNECTION, "cannot connect"},
+    static const struct {
+        int open_result;
+        llm_status status;
+        const char *says;
+    } row[] = {
+        {LLM_NET_REFUSED, LLM_ERR_CONNECTION, "refused"},
+        {LLM_NET_NO_HOST, LLM_ERR_CONNECTION, "no address"},
+        {LLM_NET_FAILED, LLM_ERR_CONNECTION, "cannot connect"},
+        {-99, LLM_ERR_CONNECTION, "cannot connect"},
     };
     size_t i;
     int how, k;
@@ -284,7 +311,7 @@ static void test_connection_errors(void) {
             CHECK_INT(o.error.http_status, 0);
             CHECK_INT(sc.opens, 3);
             llm_response_free(&o);
-            CHECK_INT(simple(c, how), LLM_ERR_CONNECTION);     /* still in order */
+            CHECK_INT(simple(c, how), LLM_ERR_CONNECTION); /* still in order */
             clean(c);
         }
     }
@@ -298,8 +325,10 @@ static void test_connection_errors(void) {
         sc_conn();
         sc_await();
         if (k & 2) sc_give("HTTP/1.1 200 O", -1);
-        if (k & 1) sc_close();
-        else sc_rst();
+        if (k & 1)
+            sc_close();
+        else
+            sc_rst();
         sc_conn();
         sc_answer(200, "", SC_OK_JSON("yes"));
         c = sc_client(NULL);
@@ -314,7 +343,8 @@ static void test_connection_errors(void) {
 /* ---- deadlines: promise 6 ----------------------------------------------------------------------------------- */
 
 enum { AT_OPEN, AT_SEND, AT_HEAD, AT_HALF_HEAD, AT_ERROR_BODY, AT_BODY, AT_EVENT, AT_WAIT, PLACES };
-static const char *const place_name[] = {"open", "send", "head", "half a head", "error body", "body", "event", "retry wait"};
+static const char *const place_name[] = {"open",       "send", "head",  "half a head",
+                                         "error body", "body", "event", "retry wait"};
 
 /* A server that is silent from there on; trickle: sends a byte every so many milliseconds instead. */
 static void silent_at(int place, int trickle) {
@@ -330,12 +360,13 @@ static void silent_at(int place, int trickle) {
     if (place == AT_SEND) k->send_block_at = 40;
     sc_await();
     if (place == AT_HALF_HEAD) sc_give("HTTP/1.1 200 OK\r\nX-A: ", -1);
-    if (place == AT_ERROR_BODY) sc_give("HTTP/1.1 400 No\r\nContent-Length: 100000\r\n\r\n{\"error\":{\"message\":\"", -1);
+    if (place == AT_ERROR_BODY)
+        sc_give("HTTP/1.1 400 No\r\nContent-Length: 100000\r\n\r\n{\"error\":{\"message\":\"", -1);
     if (place >= AT_BODY && place < AT_WAIT) sc_give(SC_SSE_HEAD "10000\r\n", -1);
     if (place == AT_EVENT) sc_give(SC_DELTA("once"), -1);
     if (place == AT_WAIT) {
         SERVER_ERROR("Retry-After: 100\r\n");
-        k->at = k->first + 1;      /* the await above is SERVER_ERROR's */
+        k->at = k->first + 1; /* the await above is SERVER_ERROR's */
     }
     for (i = 0; trickle && i < 300; i++) {
         sc_pause(trickle);
@@ -368,7 +399,7 @@ static void test_deadlines(void) {
                 c = sc_client(&f);
                 start = sc.now;
                 ms = place == AT_OPEN ? 5000 : 7000;
-                if (place == AT_ERROR_BODY) {      /* the status was said: it tells more than the silence after it */
+                if (place == AT_ERROR_BODY) { /* the status was said: it tells more than the silence after it */
                     CHECK_INT(go(c, how, &s, &r, &o), LLM_ERR_BAD_REQUEST);
                 } else {
                     CHECK_INT(go(c, how, &s, &r, &o), LLM_ERR_TIMEOUT);
@@ -391,7 +422,8 @@ static void test_deadlines(void) {
                 c = sc_client(&f);
                 r.timeout_ms = 9000;
                 start = sc.now;
-                if (place == AT_WAIT) {      /* the wait would outlast the deadline: the answer that is known is better now */
+                if (place ==
+                    AT_WAIT) { /* the wait would outlast the deadline: the answer that is known is better now */
                     CHECK_INT(go(c, how, &s, &r, &o), LLM_ERR_SERVER);
                     CHECK_INT(sc.now - start, 0);
                 } else {
@@ -415,7 +447,7 @@ static void test_deadline_over_attempts(void) {
     int k;
     memset(&s, 0, sizeof s);
     sc_reset();
-    for (k = 0; k < 4; k++) {       /* each attempt takes 400 ms: 0-400, 900-1300, then the wait of 1000 does not fit */
+    for (k = 0; k < 4; k++) { /* each attempt takes 400 ms: 0-400, 900-1300, then the wait of 1000 does not fit */
         sc_conn();
         sc_await();
         sc_pause(400);
@@ -489,12 +521,13 @@ static void test_cancel_flag(void) {
             r.cancel = &flag;
             c = sc_client(NULL);
             CHECK_INT(go(c, how, &s, &r, &o), LLM_ERR_CANCELLED);
-            if (place == AT_OPEN) CHECK(sc.now > 1010000);     /* the second attempt; the wait between them is cancelled as well */
+            if (place == AT_OPEN)
+                CHECK(sc.now > 1010000); /* the second attempt; the wait between them is cancelled as well */
             CHECK(sc.now >= sc.flag_at && sc.now - sc.flag_at <= 100);
             CHECK_INT(o.error.retryable, 0);
             llm_response_free(&o);
             sc.flag = NULL;
-            if (place != AT_WAIT) CHECK_INT(sc.opens, sc.closes);      /* not kept */
+            if (place != AT_WAIT) CHECK_INT(sc.opens, sc.closes); /* not kept */
             clean(c);
         }
     }
@@ -517,14 +550,14 @@ static void test_cancel_by_event(void) {
         c = sc_client(NULL);
         CHECK_INT(go(c, how, &s, NULL, &o), LLM_ERR_CANCELLED);
         CHECK_INT(s.texts, 2);
-        CHECK(strncmp(o.content, "one two", 7) == 0);           /* partial answers are kept */
+        CHECK(strncmp(o.content, "one two", 7) == 0); /* partial answers are kept */
         CHECK_INT(o.error.status, LLM_ERR_CANCELLED);
         llm_response_free(&o);
-        CHECK_INT(simple(c, 0), LLM_OK);                        /* on a new connection: the old one is mid-answer */
+        CHECK_INT(simple(c, 0), LLM_OK); /* on a new connection: the old one is mid-answer */
         CHECK_INT(sc.opens, 2);
         clean(c);
     }
-    {   /* llm_finish() in every stage, with and without out */
+    { /* llm_finish() in every stage, with and without out */
         int stop;
         for (stop = 0; stop < 60; stop++) {
             llm_request r = sc_hi();
@@ -567,12 +600,14 @@ static void test_keep_alive(void) {
     llm_response o;
     seen s;
     int how, i;
-    for (how = 0; how < 4; how++) {       /* one connection for all */
+    for (how = 0; how < 4; how++) { /* one connection for all */
         sc_reset();
         sc_conn();
         for (i = 0; i < 5; i++) {
-            if (how & STREAM) sc_stream(SC_DELTA("x") SC_STOP SC_DONE);
-            else sc_answer(200, "", SC_OK_JSON("x"));
+            if (how & STREAM)
+                sc_stream(SC_DELTA("x") SC_STOP SC_DONE);
+            else
+                sc_answer(200, "", SC_OK_JSON("x"));
         }
         c = sc_client(NULL);
         for (i = 0; i < 5; i++) CHECK_INT(simple(c, how), LLM_OK);
@@ -594,10 +629,13 @@ static void test_keep_alive(void) {
     for (i = 0; i < 3; i++) {
         sc_reset();
         sc_conn();
-        if (i == 0) sc_answer(200, "Connection: close\r\n", SC_OK_JSON("x"));
+        if (i == 0)
+            sc_answer(200, "Connection: close\r\n", SC_OK_JSON("x"));
         else {
             sc_await();
-            sc_give(i == 1 ? "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}" : "HTTP/1.1 200 OK\r\n\r\n" SC_OK_JSON("x"), -1);
+            sc_give(i == 1 ? "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+                           : "HTTP/1.1 200 OK\r\n\r\n" SC_OK_JSON("x"),
+                    -1);
             if (i == 2) sc_close();
         }
         sc_conn();
@@ -642,7 +680,7 @@ static void test_keep_alive(void) {
         CHECK_INT(sc.closes, 1);
         clean(c);
     }
-    /* the last chunk comes after [DONE]: the connection is good if it has come by the next request, else it is not used */
+    /* the last chunk comes after [DONE]: the connection is good if it has come by the next request, else unused */
     for (i = 0; i < 2; i++) {
         sc_reset();
         sc_conn();
@@ -686,7 +724,7 @@ static void test_keep_alive(void) {
 static void test_stale(void) {
     int how, k;
     for (how = 0; how < 4; how++) {
-        for (k = 0; k < 4; k++) {     /* closed or reset, when the request has come or between the two */
+        for (k = 0; k < 4; k++) { /* closed or reset, when the request has come or between the two */
             llm_config f = llm_config_init();
             llm_response o;
             llm_client *c;
@@ -697,26 +735,32 @@ static void test_stale(void) {
             f.on_retry_user = &s;
             sc_reset();
             sc_conn();
-            if (how & STREAM) sc_stream(SC_DELTA("x") SC_STOP SC_DONE);
-            else sc_answer(200, "", SC_OK_JSON("x"));
+            if (how & STREAM)
+                sc_stream(SC_DELTA("x") SC_STOP SC_DONE);
+            else
+                sc_answer(200, "", SC_OK_JSON("x"));
             if (k & 1) sc_await();
-            if (k & 2) sc_rst();
-            else sc_close();
+            if (k & 2)
+                sc_rst();
+            else
+                sc_close();
             sc_conn();
-            if (how & STREAM) sc_stream(SC_DELTA("fresh") SC_STOP SC_DONE);
-            else sc_answer(200, "", SC_OK_JSON("fresh"));
+            if (how & STREAM)
+                sc_stream(SC_DELTA("fresh") SC_STOP SC_DONE);
+            else
+                sc_answer(200, "", SC_OK_JSON("fresh"));
             c = sc_client(&f);
             CHECK_INT(simple(c, how), LLM_OK);
             CHECK_INT(go(c, how, &s, NULL, &o), LLM_OK);
             CHECK_STR(o.content, "fresh");
-            CHECK_INT(s.retries, 0);             /* no attempt of the caller's: not counted, not told */
+            CHECK_INT(s.retries, 0); /* no attempt of the caller's: not counted, not told */
             CHECK_INT(sc.opens, 2);
             CHECK_INT(sc.now, 1000000);
             llm_response_free(&o);
             clean(c);
         }
     }
-    {   /* once: when the fresh one breaks as well, that is an attempt */
+    { /* once: when the fresh one breaks as well, that is an attempt */
         llm_config f = llm_config_init();
         llm_response o;
         llm_client *c;
@@ -739,7 +783,35 @@ static void test_stale(void) {
         llm_response_free(&o);
         clean(c);
     }
-    {   /* a byte of an answer came: not stale, a broken answer */
+    { /* two kept ones, both dead: a fresh one takes the place of the first that was tried */
+        llm_config f = llm_config_init();
+        llm_request r = sc_hi();
+        llm_call *call[2];
+        llm_client *c;
+        int i;
+        f.max_retries = -1;
+        sc_reset();
+        for (i = 0; i < 2; i++) {
+            sc_conn();
+            sc_stream(SC_DELTA("x") SC_STOP SC_DONE);
+            sc_await();
+            sc_rst();
+        }
+        sc_conn();
+        sc_answer(200, "", SC_OK_JSON("x"));
+        c = sc_client(&f);
+        for (i = 0; i < 2; i++) {
+            llm_event ev;
+            CHECK_INT(llm_start(c, &r, &call[i]), LLM_OK);
+            CHECK_INT(llm_next(call[i], &ev, 0), LLM_OK);
+        }
+        for (i = 0; i < 2; i++) CHECK_INT(sc_drive(call[i], NULL, NULL, NULL), LLM_OK);
+        CHECK_INT(sc.closes, 0);
+        CHECK_INT(simple(c, 0), LLM_OK);
+        CHECK_INT(sc.opens, 3);
+        clean(c);
+    }
+    { /* a byte of an answer came: not stale, a broken answer */
         llm_config f = llm_config_init();
         llm_client *c;
         f.max_retries = -1;
@@ -775,12 +847,15 @@ static void test_early_answer(void) {
             sc_reset();
             sc.send_max = 5000;
             n = sc_conn();
-            if (k == 0) n->send_fail_at = 30001;           /* the server answers and resets: sending fails */
-            else n->send_block_at = 30000;                  /* it answers and reads no more */
+            if (k == 0)
+                n->send_fail_at = 30001; /* the server answers and resets: sending fails */
+            else
+                n->send_block_at = 30000; /* it answers and reads no more */
             sc_pause(k == 2 ? 500 : 0);
-            sc_give("HTTP/1.1 413 Too Large\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: 37\r\n\r\n"
-                    "{\"error\":{\"message\":\"it is too big\"}}", -1);
-            sc_rst();
+            sc_give("HTTP/1.1 413 Too Large\r\nContent-Type: application/json\r\nContent-Length: 37\r\n", -1);
+            if (k != 1) sc_give("Connection: close\r\n", -1); /* it may also forget to say so */
+            sc_give("\r\n{\"error\":{\"message\":\"it is too big\"}}", -1);
+            if (k != 1) sc_rst();
             sc_conn();
             sc_answer(200, "", SC_OK_JSON("x"));
             c = sc_client(NULL);
@@ -789,11 +864,12 @@ static void test_early_answer(void) {
             CHECK(strstr(o.error.message, "it is too big") != NULL);
             CHECK_INT(sc.opens, 1);
             llm_response_free(&o);
-            CHECK_INT(simple(c, 0), LLM_OK);                /* not on that connection: it waits for the rest of the body */
+            CHECK_INT(simple(c, 0), LLM_OK); /* not on that connection: it waits for the rest of the body */
             CHECK_INT(sc.opens, 2);
+            CHECK(sc.now <= 1003000); /* nor tried on it */
             clean(c);
         }
-        {   /* it fails, and there is no answer */
+        { /* it fails, and there is no answer */
             llm_request r = sc_hi();
             llm_response o;
             llm_client *c;
@@ -803,15 +879,17 @@ static void test_early_answer(void) {
             sc_reset();
             sc_conn()->send_fail_at = 1000;
             sc_conn();
-            if (how & STREAM) sc_stream(SC_DELTA("x") SC_STOP);
-            else sc_answer(200, "", SC_OK_JSON("x"));
+            if (how & STREAM)
+                sc_stream(SC_DELTA("x") SC_STOP);
+            else
+                sc_answer(200, "", SC_OK_JSON("x"));
             c = sc_client(NULL);
             CHECK_INT(go(c, how, &s, &r, &o), LLM_OK);
             CHECK_STR(o.content, "x");
             llm_response_free(&o);
             clean(c);
         }
-        {   /* 100 Continue while the sending is blocked is no answer: it goes on */
+        { /* 100 Continue while the sending is blocked is no answer: it goes on */
             llm_request r = sc_hi();
             llm_response o;
             llm_client *c;
@@ -822,8 +900,10 @@ static void test_early_answer(void) {
             sc.send_max = 1000;
             sc_conn();
             sc_give("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", -1);
-            if (how & STREAM) sc_stream(SC_DELTA("x") SC_STOP);
-            else sc_answer(200, "", SC_OK_JSON("x"));
+            if (how & STREAM)
+                sc_stream(SC_DELTA("x") SC_STOP);
+            else
+                sc_answer(200, "", SC_OK_JSON("x"));
             c = sc_client(NULL);
             CHECK_INT(go(c, how, &s, &r, &o), LLM_OK);
             CHECK_STR(o.content, "x");
@@ -858,10 +938,15 @@ static void test_short_writes(void) {
 }
 
 static void test_odd_answers(void) {
-    static const struct { const char *answer; llm_status status; const char *says; } row[] = {
+    static const struct {
+        const char *answer;
+        llm_status status;
+        const char *says;
+    } row[] = {
         {"HTTP/1.1 204 No Content\r\n\r\n", LLM_ERR_PROTOCOL, "JSON"},
         {"HTTP/1.1 304 Not Modified\r\n\r\n", LLM_ERR_API, "304"},
-        {"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08", LLM_ERR_PROTOCOL, "compressed"},
+        {"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08", LLM_ERR_PROTOCOL,
+         "compressed"},
         {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", LLM_ERR_PROTOCOL, ""},
         {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", LLM_ERR_PROTOCOL, ""},
         {"SSH-2.0-OpenSSH_9.2\r\n", LLM_ERR_PROTOCOL, ""},
@@ -890,7 +975,7 @@ static void test_odd_answers(void) {
             c = sc_client(NULL);
             CHECK_INT(go(c, how, &s, NULL, &o), row[i].status);
             if (!strstr(o.error.message, row[i].says)) CHECK_STR(o.error.message, row[i].says);
-            CHECK_INT(sc.reqs, 1);                          /* promise 1: the key goes to no other origin */
+            CHECK_INT(sc.reqs, 1); /* promise 1: the key goes to no other origin */
             CHECK_INT(sc.opens, 1);
             llm_response_free(&o);
             CHECK_INT(simple(c, 0), LLM_OK);
@@ -898,6 +983,50 @@ static void test_odd_answers(void) {
         }
     }
     t_case = "";
+}
+
+/* Pointers that are NULL although their count says otherwise, and the like. */
+static void test_null_arguments(void) {
+    llm_request r[4];
+    llm_message m[2];
+    llm_tool_call tc;
+    llm_response o;
+    llm_call *call = NULL;
+    llm_client *c;
+    int i;
+    sc_reset();
+    c = sc_client(NULL);
+    memset(m, 0, sizeof m);
+    memset(&tc, 0, sizeof tc);
+    for (i = 0; i < 4; i++) r[i] = sc_hi();
+    r[0].message_count = 1;
+    r[1].tool_count = 1;
+    m[0].role = LLM_ASSISTANT;
+    m[0].tool_call_count = 1;
+    r[2].messages = &m[0];
+    r[2].message_count = 1;
+    m[1].role = LLM_ASSISTANT;
+    m[1].tool_calls = &tc; /* neither id nor name */
+    m[1].tool_call_count = 1;
+    r[3].messages = &m[1];
+    r[3].message_count = 1;
+    for (i = 0; i < 4; i++) {
+        CHECK_INT(llm_chat(c, &r[i], &o), LLM_ERR_USAGE);
+        CHECK(strstr(o.error.message, "request.") != NULL);
+        llm_response_free(&o);
+        CHECK_INT(llm_start(c, &r[i], &call), LLM_ERR_USAGE);
+        CHECK_INT(llm_last_error(c)->status, LLM_ERR_USAGE);
+    }
+    CHECK_INT(llm_chat(c, NULL, &o), LLM_ERR_USAGE);
+    llm_response_free(&o);
+    CHECK_INT(llm_chat(c, &r[0], NULL), LLM_ERR_USAGE);
+    CHECK_INT(llm_start(c, NULL, &call), LLM_ERR_USAGE);
+    CHECK_INT(llm_start(c, &r[0], NULL), LLM_ERR_USAGE);
+    CHECK_INT(llm_start(NULL, &r[0], &call), LLM_ERR_USAGE);
+    CHECK_INT(llm_start_with_tools(c, NULL, 0, &call), LLM_ERR_USAGE);
+    CHECK_INT(llm_client_new(NULL, NULL, NULL), LLM_ERR_USAGE);
+    CHECK_INT(sc.opens, 0);
+    clean(c);
 }
 
 static void test_request_head(void) {
@@ -924,7 +1053,8 @@ static void test_request_head(void) {
     CHECK_STR(o.request_id, "req-7");
     CHECK_STR(sc.host, "localhost");
     CHECK_INT(sc.port, 99);
-    CHECK(sc.reqs == 1 && strncmp(sc.req[0].head, "POST /base/v1/chat/completions?x=1 HTTP/1.1\r\nHost: localhost:99\r\n", 65) == 0);
+    CHECK(sc.reqs == 1 &&
+          strncmp(sc.req[0].head, "POST /base/v1/chat/completions?x=1 HTTP/1.1\r\nHost: localhost:99\r\n", 65) == 0);
     CHECK(strstr(sc.req[0].head, "\r\nX-Mine: a b\r\n") != NULL);
     CHECK(strstr(sc.req[0].head, "\r\nuser-agent: me/1\r\n") != NULL);
     CHECK(strstr(sc.req[0].head, "User-Agent:") == NULL);
@@ -1019,15 +1149,22 @@ static void test_request_body(void) {
     CHECK_INT(llm_chat(c, &r, &o), LLM_OK);
     llm_response_free(&o);
     /* order: system, conversation, messages, prompt; invalid UTF-8 goes out as U+FFFD */
-    CHECK_STR(sc.req[0].body,
-              "{\"model\":\"big\",\"temperature\":0.5,\"top_p\":1,\"max_tokens\":10,\"n\":2,\"reasoning_effort\":\"low\","
-              "\"response_format\":{\"type\":\"json_object\"},\"stop\":\"END\",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"add\","
-              "\"description\":\"adds \\\"two\\\"\",\"parameters\":{\"type\":\"object\"},\"strict\":true}},{\"type\":\"function\",\"function\":"
-              "{\"name\":\"now\"}}],\"messages\":[{\"role\":\"system\",\"content\":\"sys\"},{\"role\":\"user\",\"content\":\"earlier\"},"
-              "{\"role\":\"developer\",\"content\":\"dev\",\"name\":\"bob\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":"
-              "[{\"id\":\"call_1\",\"type\":\"function\",\"function\":{\"name\":\"add\",\"arguments\":\"{\\\"a\\\":1}\"}}]},{\"role\":\"tool\","
-              "\"content\":\"7\",\"tool_call_id\":\"call_1\"},{\"role\":\"user\",\"content\":\"line\\n\\\"q\\\" \xC3\xA9 \xEF\xBF\xBD!\"}],"
-              "\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"add\"}}}");
+    CHECK_STR(
+        sc.req[0].body,
+        "{\"model\":\"big\",\"temperature\":0.5,\"top_p\":1,\"max_tokens\":10,\"n\":2,\"reasoning_effort\":\"low\","
+        "\"response_format\":{\"type\":\"json_object\"},\"stop\":\"END\",\"tools\":[{\"type\":\"function\","
+        "\"function\":{\"name\":\"add\","
+        "\"description\":\"adds "
+        "\\\"two\\\"\",\"parameters\":{\"type\":\"object\"},\"strict\":true}},{\"type\":\"function\",\"function\":"
+        "{\"name\":\"now\"}}],\"messages\":[{\"role\":\"system\",\"content\":\"sys\"},{\"role\":\"user\",\"content\":"
+        "\"earlier\"},"
+        "{\"role\":\"developer\",\"content\":\"dev\",\"name\":\"bob\"},{\"role\":\"assistant\",\"content\":null,\"tool_"
+        "calls\":"
+        "[{\"id\":\"call_1\",\"type\":\"function\",\"function\":{\"name\":\"add\",\"arguments\":\"{\\\"a\\\":1}\"}}]},{"
+        "\"role\":\"tool\","
+        "\"content\":\"7\",\"tool_call_id\":\"call_1\"},{\"role\":\"user\",\"content\":\"line\\n\\\"q\\\" \xC3\xA9 "
+        "\xEF\xBF\xBD!\"}],"
+        "\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"add\"}}}");
     llm_conversation_free(conv);
     /* extra_json wins, also over the model; max_tokens 0 is not sent; raw stop */
     r = llm_request_init();
@@ -1047,14 +1184,17 @@ static void test_request_body(void) {
     r = sc_hi();
     CHECK_INT(llm_chat_stream(c, &r, NULL, NULL, &o), LLM_OK);
     llm_response_free(&o);
-    CHECK_STR(sc.req[2].body, "{\"model\":\"m\",\"stream\":true,\"stream_options\":{\"include_usage\":true},\"messages\":"
+    CHECK_STR(sc.req[2].body,
+              "{\"model\":\"m\",\"stream\":true,\"stream_options\":{\"include_usage\":true},\"messages\":"
               "[{\"role\":\"user\",\"content\":\"hi\"}]}");
     r.no_stream_usage = 1;
     r.max_tokens = 3;
     r.max_tokens_key = "max_output";
     CHECK_INT(llm_chat_stream(c, &r, NULL, NULL, &o), LLM_OK);
     llm_response_free(&o);
-    CHECK_STR(sc.req[3].body, "{\"model\":\"m\",\"stream\":true,\"max_output\":3,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}");
+    CHECK_STR(
+        sc.req[3].body,
+        "{\"model\":\"m\",\"stream\":true,\"max_output\":3,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}");
     /* content as raw JSON */
     m[0] = llm_msg(LLM_USER, NULL);
     m[0].content_json = "[{\"type\":\"text\",\"text\":\"x\"}]";
@@ -1063,7 +1203,8 @@ static void test_request_body(void) {
     r.message_count = 1;
     CHECK_INT(llm_chat(c, &r, &o), LLM_OK);
     llm_response_free(&o);
-    CHECK_STR(sc.req[4].body, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"}]}]}");
+    CHECK_STR(sc.req[4].body,
+              "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"}]}]}");
     clean(c);
     /* to OpenAI itself the limit has another name */
     sc_reset();
@@ -1100,15 +1241,15 @@ static void test_event_loop(void) {
     sc.opens = 0;
     c = sc_client(NULL);
     CHECK_INT(llm_start(c, &r, &call), LLM_OK);
-    CHECK_INT(sc.opens, 0);                              /* nothing the network can cause is in llm_start() */
+    CHECK_INT(sc.opens, 0); /* nothing the network can cause is in llm_start() */
     CHECK_INT(llm_call_fd(call), -1);
     CHECK_INT(llm_call_timeout_ms(call), 0);
     CHECK_INT(llm_next(call, &ev, 0), LLM_PENDING);
     CHECK_INT(sc.now, 1000000);
     CHECK_INT(llm_call_fd(call), -1);
-    CHECK(llm_call_timeout_ms(call) > 0 && llm_call_timeout_ms(call) <= 50);   /* nothing to poll: look again soon */
+    CHECK(llm_call_timeout_ms(call) > 0 && llm_call_timeout_ms(call) <= 50); /* nothing to poll: look again soon */
     sc_clock(sc.now + 40);
-    CHECK_INT(llm_next(call, &ev, 0), LLM_PENDING);       /* sent; waits for the answer */
+    CHECK_INT(llm_next(call, &ev, 0), LLM_PENDING); /* sent; waits for the answer */
     CHECK_INT(sc.reqs, 1);
     CHECK(llm_call_fd(call) >= 0);
     CHECK_INT(llm_call_wants(call), LLM_WANT_READ);
@@ -1119,7 +1260,7 @@ static void test_event_loop(void) {
     CHECK_INT(llm_next(call, &ev, 0), LLM_OK);
     CHECK_INT(ev.kind, LLM_EVENT_RETRY);
     CHECK_INT(llm_next(call, &ev, 0), LLM_PENDING);
-    CHECK_INT(llm_call_fd(call), -1);                    /* retry wait */
+    CHECK_INT(llm_call_fd(call), -1); /* retry wait */
     CHECK_INT(llm_call_wants(call), 0);
     CHECK_INT(llm_call_timeout_ms(call), 500);
     sc_clock(sc.now + 499);
@@ -1130,7 +1271,7 @@ static void test_event_loop(void) {
     CHECK_INT(llm_next(call, &ev, 0), LLM_PENDING);
     CHECK_INT(sc.reqs, 2);
     next = llm_call_fd_serial(call);
-    CHECK(next != serial);                               /* register it again */
+    CHECK(next != serial); /* register it again */
     CHECK_INT(llm_finish(call, &o), LLM_ERR_CANCELLED);
     llm_response_free(&o);
     clean(c);
@@ -1188,7 +1329,7 @@ static void test_wait(void) {
     sc_reset();
     for (i = 0; i < N; i++) {
         sc_conn()->open_ms = 5 + i % 3 * 10;
-        if (i == 5) {                      /* one that is refused at first, and waits for its retry */
+        if (i == 5) { /* one that is refused at first, and waits for its retry */
             SERVER_ERROR("Connection: close\r\nRetry-After: 3\r\n");
             continue;
         }
@@ -1205,7 +1346,7 @@ static void test_wait(void) {
     f.max_idle = -1;
     c = sc_client(&f);
     for (i = 0; i < N; i++) CHECK_INT(llm_start(c, &r, &call[i]), LLM_OK);
-    CHECK_INT(llm_wait(call, N, 0), LLM_OK);               /* all can go on at once */
+    CHECK_INT(llm_wait(call, N, 0), LLM_OK); /* all can go on at once */
     for (i = 0; i < N; i++) CHECK(llm_call_ready(call[i]));
     while (open > 0 && ++rounds < 1000) {
         llm_call *left[N];
@@ -1218,11 +1359,12 @@ static void test_wait(void) {
             llm_event ev;
             llm_status s;
             if (!llm_call_ready(left[i])) continue;
-            while ((s = llm_next(left[i], &ev, 0)) == LLM_OK) {}
+            while ((s = llm_next(left[i], &ev, 0)) == LLM_OK) {
+            }
             if (s != LLM_PENDING) done[map[i]] = s, open--;
         }
     }
-    CHECK(rounds < 100);                                   /* it waited, and did not spin */
+    CHECK(rounds < 100); /* it waited, and did not spin */
     for (i = 0; i < N; i++) {
         llm_response o;
         CHECK_INT(done[i], LLM_DONE);
@@ -1275,7 +1417,7 @@ static void test_key_in_memory(void) {
     llm_event ev;
     memset(pool, 0, sizeof pool);
     sc_reset();
-    sc_conn()->send_block_at = 100;                       /* the head is not sent whole */
+    sc_conn()->send_block_at = 100; /* the head is not sent whole */
     sc_conn();
     sc_await();
     sc_conn();
@@ -1285,27 +1427,27 @@ static void test_key_in_memory(void) {
     f.memory = pool;
     f.memory_size = sizeof pool;
     c = sc_client(&f);
-    CHECK_INT(count(KEY), 1);                             /* one lasting copy */
+    CHECK_INT(count(KEY), 1); /* one lasting copy */
     CHECK_INT(llm_start(c, &r, &a), LLM_OK);
-    CHECK_INT(count(KEY), 1);                             /* not in the body that waits */
+    CHECK_INT(count(KEY), 1); /* not in the body that waits */
     CHECK_INT(llm_next(a, &ev, 0), LLM_PENDING);
-    CHECK_INT(count(KEY), 2);                             /* being sent */
+    CHECK_INT(count(KEY), 2); /* being sent */
     CHECK_INT(llm_finish(a, NULL), LLM_ERR_CANCELLED);
     CHECK_INT(count(KEY), 1);
     CHECK_INT(llm_start(c, &r, &a), LLM_OK);
     CHECK_INT(llm_next(a, &ev, 0), LLM_PENDING);
     CHECK_INT(sc.reqs, 1);
-    CHECK_INT(count(KEY), 1);                             /* sent: wiped from the buffer, though the answer has not come */
+    CHECK_INT(count(KEY), 1); /* sent: wiped from the buffer, though the answer has not come */
     CHECK_INT(llm_client_set_key(c, KEY_B), LLM_OK);
-    CHECK_INT(count(KEY), 1);                             /* the running call still has it, for a retry */
+    CHECK_INT(count(KEY), 1); /* the running call still has it, for a retry */
     CHECK_INT(count(KEY_B), 1);
     CHECK_INT(llm_start(c, &r, &b), LLM_OK);
     CHECK_INT(llm_next(b, &ev, 0), LLM_OK);
     CHECK_INT(ev.kind, LLM_EVENT_RETRY);
     CHECK(strstr(sc.req[1].head, "Bearer " KEY_B "\r\n") != NULL);
-    CHECK_INT(count(KEY_B), 1);                           /* wiped while it waits for its retry */
+    CHECK_INT(count(KEY_B), 1); /* wiped while it waits for its retry */
     CHECK_INT(llm_finish(a, NULL), LLM_ERR_CANCELLED);
-    CHECK_INT(count(KEY), 0);                             /* the last call that had it is over */
+    CHECK_INT(count(KEY), 0); /* the last call that had it is over */
     CHECK_INT(llm_finish(b, NULL), LLM_ERR_CANCELLED);
     CHECK_INT(llm_client_set_key(c, "a b"), LLM_ERR_USAGE);
     CHECK_INT(llm_client_set_key(c, NULL), LLM_ERR_USAGE);
@@ -1314,10 +1456,24 @@ static void test_key_in_memory(void) {
     CHECK(strstr(sc.req[2].head, "Bearer " KEY_B "\r\n") != NULL);
     CHECK_INT(count(KEY_B), 1);
     llm_client_free(c);
-    CHECK_INT(count(KEY_B), 0);                           /* wiped on free */
+    CHECK_INT(count(KEY_B), 0); /* wiped on free */
     CHECK_INT(count(KEY), 0);
     CHECK(strstr(sc.log.p, "sk-") == NULL);
     CHECK(sc.log.n > 0);
+    /* an answer that comes before the head was sent whole: what was to be sent of it is wiped as well */
+    memset(pool, 0, sizeof pool);
+    sc_reset();
+    sc_conn()->send_block_at = 150;
+    sc_give(SC_SSE_HEAD, -1);
+    sc_chunk_s(SC_DELTA("x"));
+    c = sc_client(&f);
+    CHECK_INT(llm_start(c, &r, &a), LLM_OK);
+    CHECK_INT(llm_next(a, &ev, -1), LLM_OK);
+    CHECK_INT(ev.kind, LLM_EVENT_TEXT);
+    CHECK_INT(count(KEY), 1);
+    CHECK_INT(llm_finish(a, NULL), LLM_ERR_CANCELLED);
+    llm_client_free(c);
+    CHECK_INT(count(KEY), 0);
 }
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
@@ -1331,9 +1487,12 @@ static void serve_all(void) {
         for (k = 0; k < 8; k++) {
             sc_await();
             sc_give(SC_SSE_HEAD, -1);
-            sc_chunk_s("data: {\"id\":\"r1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"some text\",\"reasoning\":\"hm\"}}]}\n\n");
-            sc_chunk_s("data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c1\",\"function\":{\"name\":\"f\","
-                     "\"arguments\":\"{}\"}}]}}]}\n\n");
+            sc_chunk_s("data: {\"id\":\"r1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"some "
+                       "text\",\"reasoning\":\"hm\"}}]}\n\n");
+            sc_chunk_s("data: "
+                       "{\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c1\",\"function\":{"
+                       "\"name\":\"f\","
+                       "\"arguments\":\"{}\"}}]}}]}\n\n");
             sc_chunk_s(SC_STOP SC_DONE);
             sc_give("0\r\n\r\n", -1);
         }
@@ -1385,7 +1544,9 @@ static llm_status job(int which, llm_client *c) {
             r.tool_count = 1;
             r.conversation = conv;
             s = llm_chat_with_tools(c, &r, 2, NULL, NULL, &o);
-            if (s < 0 && s != LLM_ERR_MAX_ITERATIONS) CHECK(conv->count == before || conv->count == before + 3 || conv->count == before + 5);   /* whole rounds */
+            if (s < 0 && s != LLM_ERR_MAX_ITERATIONS)
+                CHECK(conv->count == before || conv->count == before + 3 ||
+                      conv->count == before + 5); /* whole rounds */
             llm_response_free(&o);
         }
         llm_conversation_free(conv);
@@ -1393,7 +1554,7 @@ static llm_status job(int which, llm_client *c) {
     return s;
 }
 
-static void test_failing_memory(void) {     /* promise 4 */
+static void test_failing_memory(void) { /* promise 4 */
     int which;
     long at, most = 0;
     for (which = 0; which < JOBS; which++) {
@@ -1421,10 +1582,13 @@ static void test_failing_memory(void) {     /* promise 4 */
             } else {
                 s = job(which, c);
                 failed = t_allocs >= at;
-                if (failed) CHECK(s == LLM_ERR_MEMORY || s == LLM_OK || (which >= JOB_TOOLS && s == LLM_ERR_MAX_ITERATIONS));
-                else CHECK(s == (which >= JOB_TOOLS ? LLM_ERR_MAX_ITERATIONS : LLM_OK));
+                if (failed)
+                    CHECK(s == LLM_ERR_MEMORY || s == LLM_OK || (which >= JOB_TOOLS && s == LLM_ERR_MAX_ITERATIONS));
+                else
+                    CHECK(s == (which >= JOB_TOOLS ? LLM_ERR_MAX_ITERATIONS : LLM_OK));
                 t_fail_at = 0;
-                CHECK(job(which, c) == (which >= JOB_TOOLS ? LLM_ERR_MAX_ITERATIONS : LLM_OK));   /* the client is usable */
+                CHECK(job(which, c) ==
+                      (which >= JOB_TOOLS ? LLM_ERR_MAX_ITERATIONS : LLM_OK)); /* the client is usable */
             }
             t_fail_at = 0;
             llm_client_free(c);
@@ -1440,7 +1604,7 @@ static void test_failing_memory(void) {     /* promise 4 */
     t_fail_at = 0;
 }
 
-static void test_failing_network(void) {    /* promise 4 */
+static void test_failing_network(void) { /* promise 4 */
     static const int with[] = {LLM_NET_FAILED, LLM_NET_CLOSED, LLM_NET_REFUSED, LLM_NET_NO_HOST, 0, -77, 0x7FFFFFFF};
     size_t w;
     int which;
@@ -1461,8 +1625,10 @@ static void test_failing_network(void) {    /* promise 4 */
                 sc.fail_at = at;
                 sc.fail_with = with[w];
                 s = job(which, c);
-                if (sc.hooks < at || with[w] == 0) CHECK_INT(s, well);
-                else CHECK(s == well || llm_is(s, LLM_ERR_CONNECTION));
+                if (sc.hooks < at || with[w] == 0)
+                    CHECK_INT(s, well);
+                else
+                    CHECK(s == well || llm_is(s, LLM_ERR_CONNECTION));
                 if (sc.hooks >= at && sc.failed_in == 'o' && with[w] != 0) CHECK_INT(s, LLM_ERR_CONNECTION);
                 at = sc.hooks < at ? 10000 : at;
                 sc.fail_at = 0;
@@ -1487,7 +1653,7 @@ static void test_block(void) {
             llm_client *c = NULL;
             llm_error e;
             llm_status s;
-            shift = (int)(size % 9);                      /* any alignment */
+            shift = (int)(size % 9); /* any alignment */
             serve_all();
             f.api_key = KEY;
             f.base_url = "http://127.0.0.1:1/v1";
@@ -1500,20 +1666,23 @@ static void test_block(void) {
                 s = job(which, c);
                 CHECK(llm_memory_peak(c) <= size);
                 if (s != LLM_ERR_MEMORY) CHECK_INT(s, which >= JOB_TOOLS ? LLM_ERR_MAX_ITERATIONS : LLM_OK);
-                if (s != LLM_ERR_MEMORY) worked++;
-                else if (worked) CHECK_INT(s, LLM_OK);    /* more is never worse */
+                if (s != LLM_ERR_MEMORY)
+                    worked++;
+                else if (worked)
+                    CHECK_INT(s, LLM_OK); /* more is never worse */
             } else {
                 CHECK_INT(s, LLM_ERR_MEMORY);
             }
             llm_client_free(c);
-            CHECK(pool[99 + shift] == 0x5A && pool[100 + shift + (long)size] == 0x5A);   /* nothing beside the block was written */
+            CHECK(pool[99 + shift] == 0x5A &&
+                  pool[100 + shift + (long)size] == 0x5A); /* nothing beside the block was written */
             CHECK_INT(sc.opens, sc.closes);
             CHECK_INT(count(KEY), 0);
         }
         CHECK(worked > 10);
     }
-    CHECK_INT(t_allocs, before);                          /* LLM_MALLOC was not called */
-    {   /* llm_memory_needed(): one streamed call with a request and an answer of 4 KiB */
+    CHECK_INT(t_allocs, before); /* LLM_MALLOC was not called */
+    {                            /* llm_memory_needed(): one streamed call with a request and an answer of 4 KiB */
         static char text[4097];
         t_text sse = {NULL, 0, 0};
         llm_request r = sc_hi();
@@ -1596,6 +1765,7 @@ int main(void) {
     test_early_answer();
     test_short_writes();
     test_odd_answers();
+    test_null_arguments();
     test_request_head();
     test_request_body();
     test_event_loop();

@@ -1,16 +1,16 @@
-/* test_call_limits.c - every LLM_MAX_ that the engine keeps, tiny: one byte more is LLM_ERR_LIMIT, and the client works on
-   (promise 3: bounded memory). */
-#define LLM_MAX_HEAD 300
-#define LLM_MAX_HEADERS 6
-#define LLM_MAX_BODY 600
-#define LLM_MAX_EVENT 200
-#define LLM_MAX_TEXT 150
-#define LLM_MAX_REQUEST 500
-#define LLM_MAX_JSON_DEPTH 16
-#define LLM_MAX_CHOICES 2
-#define LLM_MAX_TOOL_CALLS 2
+/* test_call_limits.c - every LLM_MAX_ that the engine keeps, tiny: one byte more is LLM_ERR_LIMIT, and the client
+   works on (promise 3: bounded memory). */
+#define LLM_MAX_HEAD           300
+#define LLM_MAX_HEADERS        6
+#define LLM_MAX_BODY           600
+#define LLM_MAX_EVENT          200
+#define LLM_MAX_TEXT           150
+#define LLM_MAX_REQUEST        500
+#define LLM_MAX_JSON_DEPTH     16
+#define LLM_MAX_CHOICES        2
+#define LLM_MAX_TOOL_CALLS     2
 #define LLM_MAX_RETRY_AFTER_MS 1000
-#define LLM_READ_SIZE 64
+#define LLM_READ_SIZE          64
 #include "script.h"
 
 static llm_status serve(int stream, const char *says, llm_response *o) {
@@ -22,7 +22,7 @@ static llm_status serve(int stream, const char *says, llm_response *o) {
     c = sc_client(NULL);
     s = stream ? llm_chat_stream(c, &r, NULL, NULL, o) : llm_chat(c, &r, o);
     if (s != LLM_OK && !strstr(o->error.message, says)) CHECK_STR(o->error.message, says);
-    CHECK_INT(sc.reqs, 1);                                     /* a limit is not retried */
+    CHECK_INT(sc.reqs, 1); /* a limit is not retried */
     {
         llm_response next;
         CHECK_INT(llm_chat(c, &r, &next), LLM_OK);
@@ -52,7 +52,8 @@ static llm_status with_head(size_t value, int lines) {
     snprintf(b, sizeof b, "HTTP/1.1 200 OK\r\nX: %s\r\n", fill(x, value));
     sc_give(b, -1);
     for (i = 0; i < lines; i++) sc_give("A: b\r\n", -1);
-    snprintf(b, sizeof b, "Connection: close\r\nContent-Length: %d\r\n\r\n%s", (int)strlen(SC_OK_JSON("a")), SC_OK_JSON("a"));
+    snprintf(b, sizeof b, "Connection: close\r\nContent-Length: %d\r\n\r\n%s", (int)strlen(SC_OK_JSON("a")),
+             SC_OK_JSON("a"));
     sc_give(b, -1);
     return serve(0, "", &o);
 }
@@ -62,7 +63,8 @@ static llm_status with_body(size_t text) {
     llm_response o;
     sc_reset();
     sc_conn();
-    snprintf(b, sizeof b, "{\"x\":\"%s\",\"choices\":[{\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}", fill(x, text));
+    snprintf(b, sizeof b, "{\"x\":\"%s\",\"choices\":[{\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}",
+             fill(x, text));
     sc_answer(200, "Connection: close\r\n", b);
     return serve(0, "LLM_MAX_BODY", &o);
 }
@@ -72,8 +74,8 @@ static llm_status with_event(size_t ignored, size_t text, const char *says) {
     llm_response o;
     sc_reset();
     sc_conn();
-    snprintf(b, sizeof b, "data: {\"x\":\"%s\",\"choices\":[{\"delta\":{\"content\":\"%s\"}}]}\n\n" SC_STOP SC_DONE, fill(x, ignored),
-             fill(y, text));
+    snprintf(b, sizeof b, "data: {\"x\":\"%s\",\"choices\":[{\"delta\":{\"content\":\"%s\"}}]}\n\n" SC_STOP SC_DONE,
+             fill(x, ignored), fill(y, text));
     sc_await();
     sc_give("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/event-stream\r\n\r\n", -1);
     sc_give(b, -1);
@@ -155,19 +157,19 @@ static llm_status with_request(size_t n) {
 }
 
 /* The edge: works below it, LLM_ERR_LIMIT above it, never anything else, and it lies between the two. */
-#define EDGE(call, below, above)                                                         \
-    do {                                                                                 \
-        int i_, limit_ = 0;                                                              \
-        t_case = #call;                                                                  \
-        for (i_ = 0; i_ <= (above); i_++) {                                              \
-            int n = i_;                                                                  \
-            llm_status s_ = (call);                                                      \
-            if (s_ == LLM_ERR_LIMIT && !limit_) limit_ = i_;                             \
-            CHECK_INT(s_, limit_ ? LLM_ERR_LIMIT : LLM_OK);                              \
-        }                                                                                \
-        CHECK(limit_ > (below));                                                         \
-        if (limit_ <= (below)) fprintf(stderr, "    the limit is at %d\n", limit_);      \
-        t_case = "";                                                                     \
+#define EDGE(call, below, above)                                                                                       \
+    do {                                                                                                               \
+        int i_, limit_ = 0;                                                                                            \
+        t_case = #call;                                                                                                \
+        for (i_ = 0; i_ <= (above); i_++) {                                                                            \
+            int n = i_;                                                                                                \
+            llm_status s_ = (call);                                                                                    \
+            if (s_ == LLM_ERR_LIMIT && !limit_) limit_ = i_;                                                           \
+            CHECK_INT(s_, limit_ ? LLM_ERR_LIMIT : LLM_OK);                                                            \
+        }                                                                                                              \
+        CHECK(limit_ > (below));                                                                                       \
+        if (limit_ <= (below)) fprintf(stderr, "    the limit is at %d\n", limit_);                                    \
+        t_case = "";                                                                                                   \
     } while (0)
 
 int main(void) {
@@ -175,7 +177,7 @@ int main(void) {
     llm_request r = sc_hi();
     llm_client *c;
     EDGE(with_head((size_t)n, 0), 200, 300);
-    EDGE(with_head(0, n), 2, 7);                   /* X, Connection, Content-Length and the others: 6 in all */
+    EDGE(with_head(0, n), 2, 7); /* X, Connection, Content-Length and the others: 6 in all */
     EDGE(with_body((size_t)n), 500, 600);
     EDGE(with_event((size_t)n, 0, "LLM_MAX_EVENT"), 130, 200);
     EDGE(with_event(0, (size_t)n, "LLM_MAX_"), 100, 200);
@@ -184,8 +186,8 @@ int main(void) {
     EDGE(with_tools(n), 2, 4);
     EDGE(with_request((size_t)n), 150, 500);
     CHECK_INT(with_choices(2), LLM_OK);
-    CHECK_INT(with_choices(3), LLM_ERR_PROTOCOL);   /* their indexes are bounded by it */
-    CHECK_INT(with_depth(15), LLM_OK);             /* 16 with the outer object */
+    CHECK_INT(with_choices(3), LLM_ERR_PROTOCOL); /* their indexes are bounded by it */
+    CHECK_INT(with_depth(15), LLM_OK);            /* 16 with the outer object */
     CHECK_INT(with_depth(16), LLM_ERR_LIMIT);
     /* a longer wait than LLM_MAX_RETRY_AFTER_MS is not kept */
     sc_reset();

@@ -1,4 +1,5 @@
-/* test_conversation.c - conversations own their messages; an add that fails changes nothing; only the tool loop appends. */
+/* test_conversation.c - conversations own their messages; an add that fails changes nothing; only the tool loop
+   appends. */
 #include "script.h"
 
 static void test_adds(void) {
@@ -10,7 +11,9 @@ static void test_adds(void) {
     int i;
     sc_reset();
     sc_conn();
-    sc_answer(200, "", "{\"choices\":[{\"message\":{\"content\":null,\"tool_calls\":[{\"id\":\"c1\",\"function\":{\"name\":\"f\",\"arguments\":"
+    sc_answer(200, "",
+              "{\"choices\":[{\"message\":{\"content\":null,\"tool_calls\":[{\"id\":\"c1\",\"function\":{\"name\":"
+              "\"f\",\"arguments\":"
               "\"{\\\"a\\\":1}\"}}]},\"finish_reason\":\"tool_calls\"}]}");
     sc_answer(200, "", SC_OK_JSON("done"));
     sc_answer(200, "", SC_OK_JSON("done"));
@@ -18,23 +21,27 @@ static void test_adds(void) {
     CHECK_INT(llm_conversation_new(c, &v), LLM_OK);
     CHECK_INT(llm_conversation_add(v, LLM_SYSTEM, "be brief"), LLM_OK);
     CHECK_INT(llm_conversation_add(v, LLM_USER, text), LLM_OK);
-    strcpy(text, "two");                                   /* it has its own copy */
+    strcpy(text, "two"); /* it has its own copy */
     r.conversation = v;
     CHECK_INT(llm_chat(c, &r, &o), LLM_OK);
-    CHECK_STR(sc.req[0].body, "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"be brief\"},{\"role\":\"user\","
+    CHECK_STR(sc.req[0].body,
+              "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"be brief\"},{\"role\":\"user\","
               "\"content\":\"one\"}]}");
     CHECK_INT(llm_conversation_add_response(v, &o), LLM_OK);
-    llm_response_free(&o);                                 /* of the response too */
+    llm_response_free(&o); /* of the response too */
     CHECK_INT(llm_conversation_add_tool_result(v, "c1", "7"), LLM_OK);
     r.prompt = "and now?";
     CHECK_INT(llm_chat(c, &r, &o), LLM_OK);
-    CHECK_STR(sc.req[1].body, "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"be brief\"},{\"role\":\"user\","
-              "\"content\":\"one\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c1\",\"type\":\"function\",\"function\":"
-              "{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":1}\"}}]},{\"role\":\"tool\",\"content\":\"7\",\"tool_call_id\":\"c1\"},"
+    CHECK_STR(sc.req[1].body,
+              "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"be brief\"},{\"role\":\"user\","
+              "\"content\":\"one\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c1\",\"type\":"
+              "\"function\",\"function\":"
+              "{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":1}\"}}]},{\"role\":\"tool\",\"content\":\"7\",\"tool_call_"
+              "id\":\"c1\"},"
               "{\"role\":\"user\",\"content\":\"and now?\"}]}");
     llm_response_free(&o);
     r.prompt = NULL;
-    CHECK_INT(llm_chat(c, &r, &o), LLM_OK);                /* llm_chat() has added nothing */
+    CHECK_INT(llm_chat(c, &r, &o), LLM_OK); /* llm_chat() has added nothing */
     CHECK(strstr(sc.req[2].body, "and now?") == NULL);
     llm_response_free(&o);
     for (i = 0; i < 100; i++) CHECK_INT(llm_conversation_add(v, i & 1 ? LLM_USER : LLM_DEVELOPER, "more"), LLM_OK);
@@ -56,7 +63,7 @@ static void test_wrong_use(void) {
     CHECK_INT(llm_conversation_new(c, &v), LLM_OK);
     CHECK_INT(llm_conversation_add(NULL, LLM_USER, "x"), LLM_ERR_USAGE);
     CHECK_INT(llm_conversation_add(v, LLM_USER, NULL), LLM_ERR_USAGE);
-    CHECK_INT(llm_conversation_add(v, LLM_TOOL, "x"), LLM_ERR_USAGE);     /* needs an id */
+    CHECK_INT(llm_conversation_add(v, LLM_TOOL, "x"), LLM_ERR_USAGE); /* needs an id */
     CHECK_INT(llm_conversation_add(v, (llm_role)77, "x"), LLM_ERR_USAGE);
     CHECK_INT(llm_last_error(c)->status, LLM_ERR_USAGE);
     CHECK(strstr(llm_last_error(c)->message, "llm_conversation_add") != NULL);
@@ -67,7 +74,7 @@ static void test_wrong_use(void) {
     CHECK_INT(llm_conversation_add_response(v, &o), LLM_ERR_USAGE);
     CHECK_INT(v->count, 0);
     r.conversation = v;
-    CHECK_INT(llm_chat(c, &r, &o), LLM_ERR_USAGE);                        /* an empty one is no message */
+    CHECK_INT(llm_chat(c, &r, &o), LLM_ERR_USAGE); /* an empty one is no message */
     llm_response_free(&o);
     llm_conversation_free(v);
     llm_client_free(c);
@@ -101,8 +108,9 @@ static void test_failing_adds(void) {
             before = v->count;
             t_allocs = 0;
             t_fail_at = at;
-            s = which == 0 ? llm_conversation_add(v, LLM_USER, "y")
-                : which == 1 ? llm_conversation_add_response(v, &o) : llm_conversation_add_tool_result(v, "c", "y");
+            s = which == 0   ? llm_conversation_add(v, LLM_USER, "y")
+                : which == 1 ? llm_conversation_add_response(v, &o)
+                             : llm_conversation_add_tool_result(v, "c", "y");
             t_fail_at = 0;
             if (s != LLM_OK) {
                 CHECK_INT(s, LLM_ERR_MEMORY);

@@ -1,11 +1,13 @@
-/* test_inputs.c - bad input, by name: data/inputs.txt says what must come of each. Each gives its status and a message that
-   says what to do; nothing leaks, and the client works on (promises 3 and 4). TLS has its own suites. */
+/* test_inputs.c - bad input, by name: data/inputs.txt says what must come of each. Each gives its status and a message
+   that says what to do; nothing leaks, and the client works on (promises 3 and 4). TLS has its own suites. */
 #include "script.h"
 #include <math.h>
 
 enum { FIELDS = 4, CAP = 400 };
 
-typedef struct row { char what[40], input[CAP], status[40], words[CAP]; } row;
+typedef struct row {
+    char what[40], input[CAP], status[40], words[CAP];
+} row;
 
 static void strip(char *out, const char *p, size_t n) {
     while (n && (*p == ' ' || *p == '\t')) p++, n--;
@@ -19,7 +21,10 @@ static int read_row(const char *line, row *r) {
     int i;
     if (line[0] == '#' || p == end) return 0;
     for (i = 0; i < FIELDS; i++, p = q + 2) {
-        for (q = p; q < end && !(q[0] == '|' && (q + 1 == end || q[1] == ' ' || q[1] == '\n') && (q == line || q[-1] == ' ')); q++) {}
+        for (q = p;
+             q < end && !(q[0] == '|' && (q + 1 == end || q[1] == ' ' || q[1] == '\n') && (q == line || q[-1] == ' '));
+             q++) {
+        }
         strip(b[i], p, (size_t)(q - p));
         if (q >= end && i < FIELDS - 1) {
             fprintf(stderr, "not a line of four: %.*s\n", (int)(end - line), line);
@@ -43,8 +48,10 @@ static void check_error(const row *r, llm_status s, const llm_error *e) {
         char word[CAP];
         size_t n = strcspn(p, ";");
         strip(word, p, n);
-        if (!strstr(e->message, word)) t_check_str(e->message, word, "the message holds the word", __FILE__, __LINE__);
-        else t_passed++;
+        if (!strstr(e->message, word))
+            t_check_str(e->message, word, "the message holds the word", __FILE__, __LINE__);
+        else
+            t_passed++;
         p += n + (p[n] == ';');
     }
     CHECK(strlen(e->message) > 10);
@@ -103,7 +110,8 @@ static void test_row(const row *r) {
 #define IS(w) (strcmp(r->what, w) == 0)
     /* the client */
     is_config = 1;
-    if (IS("key")) f.api_key = text;
+    if (IS("key"))
+        f.api_key = text;
     else if (IS("environment")) {
         snprintf(name, sizeof name, "%s", text);
         value = strchr(name, '=');
@@ -111,7 +119,8 @@ static void test_row(const row *r) {
         sc.env[0] = name;
         sc.env[1] = value;
         f.api_key = NULL;
-    } else if (IS("base_url")) f.base_url = text;
+    } else if (IS("base_url"))
+        f.base_url = text;
     else if (IS("header")) {
         snprintf(name, sizeof name, "%s", text);
         value = strchr(name, ':');
@@ -120,18 +129,24 @@ static void test_row(const row *r) {
         h[0].value = value + 1 + (value[1] == ' ');
         f.headers = h;
         f.header_count = 1;
-    } else if (IS("organization")) f.organization = text;
-    else if (IS("project")) f.project = text;
-    else if (IS("proxy")) f.proxy = text;
-    else if (IS("api")) f.api = (llm_api)atoi(text);
-    else if (IS("azure")) f.azure_api_version = text;
-    else is_config = 0;
+    } else if (IS("organization"))
+        f.organization = text;
+    else if (IS("project"))
+        f.project = text;
+    else if (IS("proxy"))
+        f.proxy = text;
+    else if (IS("api"))
+        f.api = (llm_api)atoi(text);
+    else if (IS("azure"))
+        f.azure_api_version = text;
+    else
+        is_config = 0;
     if (IS("model")) f.model = NULL;
     s = llm_client_new(&c, &f, &e);
     if (is_config && s != LLM_OK) {
         CHECK(c == NULL);
         check_error(r, s, &e);
-        if (IS("key") && text && strlen(text) > 4) CHECK(strstr(e.message, "sk-abc") == NULL);   /* promise 1 */
+        if (IS("key") && text && strlen(text) > 4) CHECK(strstr(e.message, "sk-abc") == NULL); /* promise 1 */
         llm_client_free(c);
         CHECK_INT(t_live, 0);
         t_live = 0;
@@ -141,23 +156,37 @@ static void test_row(const row *r) {
     if (!CHECK_INT(s, LLM_OK)) exit(1);
     /* the request */
     q.model = NULL;
-    if (IS("model")) {}
-    else if (IS("prompt")) q.prompt = text;
-    else if (IS("max_tokens")) q.max_tokens = atoi(text);
-    else if (IS("n")) q.n = atoi(text);
-    else if (IS("temperature")) q.temperature = llm_num(strtod(text, NULL));
-    else if (IS("top_p")) q.top_p = llm_num(strtod(text, NULL));
-    else if (IS("extra_json")) q.extra_json = text;
-    else if (IS("response_format")) q.response_format = text;
-    else if (IS("stop")) q.stop = text;
-    else if (IS("tool_name")) tool[0].name = text, q.tools = tool, q.tool_count = 1;
-    else if (IS("parameters")) tool[0].parameters = text, q.tools = tool, q.tool_count = 1;
-    else if (IS("tool_choice")) q.tool_choice = text, q.tools = tool, q.tool_count = 1;
-    else if (IS("role")) m[0].role = (llm_role)atoi(text), q.messages = m, q.message_count = 1;
-    else if (IS("content_json")) m[0].content_json = text, q.messages = m, q.message_count = 1;
+    if (IS("model")) {
+    } else if (IS("prompt"))
+        q.prompt = text;
+    else if (IS("max_tokens"))
+        q.max_tokens = atoi(text);
+    else if (IS("n"))
+        q.n = atoi(text);
+    else if (IS("temperature"))
+        q.temperature = llm_num(strtod(text, NULL));
+    else if (IS("top_p"))
+        q.top_p = llm_num(strtod(text, NULL));
+    else if (IS("extra_json"))
+        q.extra_json = text;
+    else if (IS("response_format"))
+        q.response_format = text;
+    else if (IS("stop"))
+        q.stop = text;
+    else if (IS("tool_name"))
+        tool[0].name = text, q.tools = tool, q.tool_count = 1;
+    else if (IS("parameters"))
+        tool[0].parameters = text, q.tools = tool, q.tool_count = 1;
+    else if (IS("tool_choice"))
+        q.tool_choice = text, q.tools = tool, q.tool_count = 1;
+    else if (IS("role"))
+        m[0].role = (llm_role)atoi(text), q.messages = m, q.message_count = 1;
+    else if (IS("content_json"))
+        m[0].content_json = text, q.messages = m, q.message_count = 1;
     /* the server */
     sc_conn();
-    if (IS("open")) sc.conn[0].open_result = atoi(text);
+    if (IS("open"))
+        sc.conn[0].open_result = atoi(text);
     else if (IS("silence")) {
         if (strcmp(text, "open") == 0) sc.conn[0].open_ms = -1;
         sc_await();
@@ -173,8 +202,11 @@ static void test_row(const row *r) {
         sc_close();
     } else if (r->what[0] >= '1' && r->what[0] <= '9') {
         sc_answer_n(atoi(r->what), "Connection: close\r\n", in.p, in.n);
-    } else if (!is_config && !strstr("model prompt max_tokens n temperature top_p extra_json response_format stop tool_name parameters "
-                                     "tool_choice role content_json", r->what)) {
+    } else if (!is_config &&
+               !strstr(
+                   "model prompt max_tokens n temperature top_p extra_json response_format stop tool_name parameters "
+                   "tool_choice role content_json",
+                   r->what)) {
         fprintf(stderr, "data/inputs.txt: what is \"%s\"?\n", r->what);
         exit(1);
     } else {
@@ -183,8 +215,9 @@ static void test_row(const row *r) {
     s = sse ? llm_chat_stream(c, &q, NULL, NULL, &o) : llm_chat(c, &q, &o);
     check_error(r, s, &o.error);
     CHECK_INT(o.status, s);
-    if (s == LLM_ERR_USAGE) CHECK_INT(sc.opens, 0);          /* nothing was sent */
-    if (IS("prompt") && s == LLM_OK && in.n == 3) CHECK(strstr(sc.req[0].body, "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"") != NULL);
+    if (s == LLM_ERR_USAGE) CHECK_INT(sc.opens, 0); /* nothing was sent */
+    if (IS("prompt") && s == LLM_OK && in.n == 3)
+        CHECK(strstr(sc.req[0].body, "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"") != NULL);
     if (IS("max_tokens") && s == LLM_OK) CHECK(strstr(sc.req[0].body, "max_") == NULL);
     llm_response_free(&o);
     sc_conn();
@@ -193,7 +226,7 @@ static void test_row(const row *r) {
     sc_answer(200, "Connection: close\r\n", SC_OK_JSON("fine"));
     q = sc_hi();
     q.model = "m";
-    CHECK_INT(llm_chat(c, &q, &o), LLM_OK);                  /* the client works on */
+    CHECK_INT(llm_chat(c, &q, &o), LLM_OK); /* the client works on */
     CHECK_STR(o.content, "fine");
     llm_response_free(&o);
     llm_client_free(c);
@@ -202,12 +235,14 @@ static void test_row(const row *r) {
     free(in.p);
 }
 
-/* A JSON answer and a stream cut at every byte, ended in order, by the length and by a reset: never a crash, never LLM_OK
-   with something missing (promise 3, promise 5). */
+/* A JSON answer and a stream cut at every byte, ended in order, by the length and by a reset: never a crash, never
+   LLM_OK with something missing (promise 3, promise 5). */
 static void test_cut_anywhere(void) {
-    static const char json[] = "{\"id\":\"r1\",\"choices\":[{\"index\":0,\"message\":{\"content\":\"Hello \\u00e9\",\"tool_calls\":[{\"id\":\"c1\","
-                               "\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},\"finish_reason\":\"stop\"}],\"usage\":"
-                               "{\"prompt_tokens\":3,\"completion_tokens\":2}}";
+    static const char json[] =
+        "{\"id\":\"r1\",\"choices\":[{\"index\":0,\"message\":{\"content\":\"Hello "
+        "\\u00e9\",\"tool_calls\":[{\"id\":\"c1\","
+        "\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},\"finish_reason\":\"stop\"}],\"usage\":"
+        "{\"prompt_tokens\":3,\"completion_tokens\":2}}";
     static const char stream[] = SC_DELTA("Hel") SC_DELTA("lo") SC_STOP SC_DONE;
     size_t n;
     int how;
@@ -227,8 +262,10 @@ static void test_cut_anywhere(void) {
                 snprintf(b, sizeof b, "HTTP/1.1 200 OK\r\nContent-Length: %lu\r\n\r\n", (unsigned long)sizeof json - 1);
                 sc_give(b, -1);
                 sc_give(json, (long)n);
-                if (how == 1) sc_close();
-                else sc_rst();
+                if (how == 1)
+                    sc_close();
+                else
+                    sc_rst();
             }
             c = sc_client(NULL);
             s = llm_chat(c, &q, &o);
@@ -243,21 +280,30 @@ static void test_cut_anywhere(void) {
             llm_response o;
             llm_client *c;
             llm_status s;
-            size_t finish = sizeof SC_DELTA("Hel") SC_DELTA("lo") SC_STOP - 1 - 4;   /* its choice object has closed */
+            size_t finish = sizeof SC_DELTA("Hel") SC_DELTA("lo") SC_STOP - 1 - 4; /* its choice object has closed */
             sc_reset();
             sc_conn();
             sc_await();
-            if (how == 0) sc_give("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", -1);
-            else sc_give("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9999\r\n\r\n", -1);
+            if (how == 0)
+                sc_give("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", -1);
+            else
+                sc_give("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9999\r\n\r\n", -1);
             sc_give(stream, (long)n);
-            if (how == 2) sc_rst();
-            else sc_close();
+            if (how == 2)
+                sc_rst();
+            else
+                sc_close();
             c = sc_client(NULL);
             s = llm_chat_stream(c, &q, NULL, NULL, &o);
-            if (n >= finish) CHECK_INT(s, LLM_OK);
-            else if (how > 0) CHECK_INT(s, LLM_ERR_TRUNCATED);
-            else CHECK(s == LLM_OK || s == LLM_ERR_TRUNCATED);
-            if (s == LLM_OK) CHECK(strcmp(o.content, "Hello") == 0 || (o.finish_reason == LLM_FINISH_NONE && strcmp(o.content, "Hel") == 0));
+            if (n >= finish)
+                CHECK_INT(s, LLM_OK);
+            else if (how > 0)
+                CHECK_INT(s, LLM_ERR_TRUNCATED);
+            else
+                CHECK(s == LLM_OK || s == LLM_ERR_TRUNCATED);
+            if (s == LLM_OK)
+                CHECK(strcmp(o.content, "Hello") == 0 ||
+                      (o.finish_reason == LLM_FINISH_NONE && strcmp(o.content, "Hel") == 0));
             llm_response_free(&o);
             llm_client_free(c);
             CHECK_INT(t_live, 0);

@@ -21,7 +21,7 @@ static llm_config config(int secure) {
     f.base_url = secure ? m.https_base : m.http_base;
     f.ca_file = m.ca_file;
     f.model = "gpt-4o";
-    f.idle_timeout_ms = 20000;     /* no test hangs */
+    f.idle_timeout_ms = 20000; /* no test hangs */
     return f;
 }
 
@@ -67,24 +67,25 @@ static void test_chat(int secure) {
         is_status(llm_chat(c, &r, &o), LLM_OK, &o.error);
         CHECK_STR(o.content, "hello \xE2\x82\xAC");
         CHECK_INT(o.finish_reason, LLM_FINISH_STOP);
-        CHECK(o.usage.known && o.usage.total_tokens == o.usage.input_tokens + o.usage.output_tokens && o.usage.output_tokens > 0);
+        CHECK(o.usage.known && o.usage.total_tokens == o.usage.input_tokens + o.usage.output_tokens &&
+              o.usage.output_tokens > 0);
         CHECK_INT(o.usage.cost_source, LLM_COST_EXACT);
         CHECK(o.usage.cost_usd > 0);
         CHECK(o.request_id[0] != 0);
         llm_response_free(&o);
     }
-    CHECK_INT(t_mock_stat(&m, "connections"), 1);          /* kept */
+    CHECK_INT(t_mock_stat(&m, "connections"), 1); /* kept */
     CHECK_INT(t_mock_stat(&m, "requests"), 5);
     CHECK_INT(t_mock_stat(&m, "bad_requests"), 0);
     CHECK_INT(t_mock_stat(&m, "tls_full"), secure);
-    {   /* the server closes it meanwhile: noticed, a new one, no retry of the caller's */
+    { /* the server closes it meanwhile: noticed, a new one, no retry of the caller's */
         t_mock_close_idle(&m);
         is_status(llm_chat(c, &r, &o), LLM_OK, &o.error);
         llm_response_free(&o);
         CHECK_INT(t_mock_stat(&m, "connections"), 2);
         CHECK_INT(t_mock_stat(&m, "tls_resumed"), secure);
     }
-    {   /* a kept connection that dies when the next request is sent */
+    { /* a kept connection that dies when the next request is sent */
         t_mock_script(&m, "exchange\n reset 0\nexchange\n brain\n");
         is_status(llm_chat(c, &r, &o), LLM_OK, &o.error);
         CHECK_STR(o.content, "hello \xE2\x82\xAC");
@@ -94,7 +95,10 @@ static void test_chat(int secure) {
     done(c);
 }
 
-typedef struct got { int texts; char text[400]; } got;
+typedef struct got {
+    int texts;
+    char text[400];
+} got;
 
 static int next_please(void *user, const llm_event *ev) {
     got *g = (got *)user;
@@ -137,7 +141,7 @@ static void test_stream(int secure, int poll_style) {
             poll(&p, p.fd >= 0, ms < 0 || ms > 5000 ? 5000 : ms);
         }
         CHECK_INT(s, LLM_DONE);
-        CHECK(rounds < 200);                                   /* it waited, and did not spin */
+        CHECK(rounds < 200); /* it waited, and did not spin */
         is_status(llm_finish(call, &o), LLM_OK, &o.error);
     }
     CHECK_STR(g.text, "one|two|three|");
@@ -189,7 +193,7 @@ static void test_tools(int secure) {
     r.prompt = NULL;
     r.tool_count = 0;
     CHECK_INT(llm_conversation_add(v, LLM_USER, "echo: and then?"), LLM_OK);
-    is_status(llm_chat(c, &r, &o), LLM_OK, &o.error);           /* the server takes the conversation as it stands */
+    is_status(llm_chat(c, &r, &o), LLM_OK, &o.error); /* the server takes the conversation as it stands */
     CHECK_STR(o.content, "and then?");
     llm_response_free(&o);
     llm_conversation_free(v);
@@ -221,7 +225,8 @@ static void test_retry(int secure) {
     llm_response o;
     long start = now_ms();
     t_mock_reset(&m);
-    t_mock_script(&m, "exchange\nstatus 429\nheader Retry-After: 1\nbody {\"error\":{\"message\":\"slow down\",\"code\":\"rate_limit_exceeded\"}}\n"
+    t_mock_script(&m, "exchange\nstatus 429\nheader Retry-After: 1\nbody {\"error\":{\"message\":\"slow "
+                      "down\",\"code\":\"rate_limit_exceeded\"}}\n"
                       "exchange\nstatus 503\nheader retry-after-ms: 50\nbody <html>\nexchange\nbrain\n");
     is_status(llm_chat(c, &r, &o), LLM_OK, &o.error);
     CHECK_STR(o.content, "at last");
@@ -248,15 +253,20 @@ static void test_cuts(int secure) {
         llm_status last = LLM_ERR_CONNECTION;
         for (n = 0; n < 1600; n += n < 250 ? 9 : 23) {
             llm_status s;
-            snprintf(script, sizeof script, "exchange\nheader X-Pad: 0123456789\n%s %d\n%s", reset ? "reset" : "cut", n, answer);
+            snprintf(script, sizeof script, "exchange\nheader X-Pad: 0123456789\n%s %d\n%s", reset ? "reset" : "cut", n,
+                     answer);
             if (!t_mock_script(&m, script)) exit(1);
             s = llm_chat_stream(c, &r, NULL, NULL, &o);
-            /* first no answer at all, then half of one, then all that matters; never back. A reset can throw away what has
-               arrived, so that with it an earlier ending may come late */
-            if (s == LLM_ERR_CONNECTION) broke++;
-            else if (s == LLM_ERR_TRUNCATED) cut++;
-            else if (s == LLM_OK) well++;
-            else is_status(s, LLM_OK, &o.error);
+            /* first no answer at all, then half of one, then all that matters; never back. A reset can throw away what
+               has arrived, so that with it an earlier ending may come late */
+            if (s == LLM_ERR_CONNECTION)
+                broke++;
+            else if (s == LLM_ERR_TRUNCATED)
+                cut++;
+            else if (s == LLM_OK)
+                well++;
+            else
+                is_status(s, LLM_OK, &o.error);
             if (!reset) {
                 CHECK(!(last == LLM_ERR_TRUNCATED && s == LLM_ERR_CONNECTION) && !(last == LLM_OK && s != LLM_OK));
                 last = s;
@@ -270,7 +280,7 @@ static void test_cuts(int secure) {
     CHECK(broke > 10 && cut > 5 && well > 3);
     r = ask("echo: fine");
     t_mock_reset(&m);
-    is_status(llm_chat(c, &r, &o), LLM_OK, &o.error);           /* the client works on */
+    is_status(llm_chat(c, &r, &o), LLM_OK, &o.error); /* the client works on */
     llm_response_free(&o);
     done(c);
 }
@@ -284,8 +294,10 @@ static void test_truncation(void) {
             llm_request r = ask("x");
             llm_response o;
             char script[300];
-            snprintf(script, sizeof script, "exchange\nframing close\nbody {\"choices\":[{\"message\":{\"content\":\"all\"},\"finish_reason\":"
-                                            "\"stop\"}]}\n%s\n", notify ? "close" : "cut");
+            snprintf(script, sizeof script,
+                     "exchange\nframing close\nbody {\"choices\":[{\"message\":{\"content\":\"all\"},\"finish_reason\":"
+                     "\"stop\"}]}\n%s\n",
+                     notify ? "close" : "cut");
             t_mock_reset(&m);
             t_mock_script(&m, script);
             is_status(llm_chat(c, &r, &o), secure && !notify ? LLM_ERR_TRUNCATED : LLM_OK, &o.error);
@@ -329,14 +341,33 @@ static void test_handshake_cuts(void) {
 /* ---- certificates: promise 2 ----------------------------------------------------------------------------------- */
 
 static void test_certificates(void) {
-    static const struct { const char *cert; const char *host; int ok; const char *says; } row[] = {
-        {"ec", "127.0.0.1", 1, ""}, {"ec", "localhost", 1, ""}, {"rsa", "127.0.0.1", 1, ""}, {"p384", "localhost", 1, ""},
-        {"with-root", "localhost", 1, ""}, {"no-eku", "localhost", 1, ""}, {"critical-eku", "localhost", 1, ""},
-        {"ip-only", "127.0.0.1", 1, ""}, {"ip-only", "localhost", 0, "is not for localhost"}, {"expired", "127.0.0.1", 0, "clock"},
-        {"not-yet", "localhost", 0, "clock"}, {"wrong-name", "127.0.0.1", 0, "127.0.0.1"}, {"wrong-name", "localhost", 0, "localhost"},
-        {"self-signed", "localhost", 0, "trust"}, {"unknown-ca", "localhost", 0, "trust"},
-        {"no-intermediate", "localhost", 0, ""}, {"client-auth", "localhost", 0, ""}, {"sha1", "localhost", 0, ""},
-        {"rsa1024", "localhost", 0, ""}, {"cn-only", "localhost", 0, ""}, {"intermediate-not-ca", "localhost", 0, ""},
+    static const struct {
+        const char *cert;
+        const char *host;
+        int ok;
+        const char *says;
+    } row[] = {
+        {"ec", "127.0.0.1", 1, ""},
+        {"ec", "localhost", 1, ""},
+        {"rsa", "127.0.0.1", 1, ""},
+        {"p384", "localhost", 1, ""},
+        {"with-root", "localhost", 1, ""},
+        {"no-eku", "localhost", 1, ""},
+        {"critical-eku", "localhost", 1, ""},
+        {"ip-only", "127.0.0.1", 1, ""},
+        {"ip-only", "localhost", 0, "is not for localhost"},
+        {"expired", "127.0.0.1", 0, "clock"},
+        {"not-yet", "localhost", 0, "clock"},
+        {"wrong-name", "127.0.0.1", 0, "127.0.0.1"},
+        {"wrong-name", "localhost", 0, "localhost"},
+        {"self-signed", "localhost", 0, "trust"},
+        {"unknown-ca", "localhost", 0, "trust"},
+        {"no-intermediate", "localhost", 0, ""},
+        {"client-auth", "localhost", 0, ""},
+        {"sha1", "localhost", 0, ""},
+        {"rsa1024", "localhost", 0, ""},
+        {"cn-only", "localhost", 0, ""},
+        {"intermediate-not-ca", "localhost", 0, ""},
         {"wildcard", "localhost", 0, "*.mock.test"},
     };
     size_t i;
@@ -354,7 +385,7 @@ static void test_certificates(void) {
         f.base_url = base;
         c = client(1, &f);
         if (is_status(llm_chat(c, &r, &o), row[i].ok ? LLM_OK : LLM_ERR_TLS, &o.error) && !row[i].ok) {
-            CHECK_INT(t_mock_stat(&m, "requests"), 0);           /* the key was sent to nobody */
+            CHECK_INT(t_mock_stat(&m, "requests"), 0); /* the key was sent to nobody */
             CHECK_INT(o.error.retryable, 0);
             CHECK_INT(o.error.attempts, 1);
             if (!strstr(o.error.message, row[i].says)) CHECK_STR(o.error.message, row[i].says);
@@ -363,7 +394,7 @@ static void test_certificates(void) {
         done(c);
     }
     t_case = "";
-    {   /* no anchors, none that fit, a server of another kind */
+    { /* no anchors, none that fit, a server of another kind */
         llm_config f = config(1);
         llm_request r = ask("echo: x");
         llm_response o;
@@ -377,7 +408,7 @@ static void test_certificates(void) {
         CHECK_INT(t_mock_stat(&m, "requests"), 0);
         llm_response_free(&o);
         done(c);
-        f = config(0);                                            /* plain HTTP to a TLS port */
+        f = config(0); /* plain HTTP to a TLS port */
         f.max_retries = -1;
         snprintf(base, sizeof base, "http://127.0.0.1:%d/v1", m.https_port);
         f.base_url = base;
@@ -385,7 +416,7 @@ static void test_certificates(void) {
         CHECK(llm_chat(c, &r, &o) < 0);
         llm_response_free(&o);
         done(c);
-        t_mock_config(&m, "tls-alert 70\n");                      /* a TLS 1.3-only server; then a TLS 1.0-only one */
+        t_mock_config(&m, "tls-alert 70\n"); /* a TLS 1.3-only server; then a TLS 1.0-only one */
         c = client(1, NULL);
         is_status(llm_chat(c, &r, &o), LLM_ERR_TLS, &o.error);
         CHECK(strstr(o.error.message, "TLS 1.3") != NULL);
@@ -403,7 +434,8 @@ static void test_certificates(void) {
 
 /* ---- deadlines on the wall clock, one of each kind: promise 6 --------------------------------------------------- */
 
-static void timed(int secure, int connect_ms, int idle_ms, int total_ms, const char *base, const char *script, const char *says) {
+static void timed(int secure, int connect_ms, int idle_ms, int total_ms, const char *base, const char *script,
+                  const char *says) {
     llm_config f = config(secure);
     llm_request r = ask("x");
     llm_response o;
@@ -435,16 +467,19 @@ static void test_deadlines(void) {
     for (secure = 0; secure <= 1; secure++) {
         t_mock_reset(&m);
         timed(secure, 0, 400, 0, NULL, "exchange\nchunk a\nstall\n", "idle_timeout_ms");
-        timed(secure, 0, 0, 400, NULL, "exchange\nrepeat 100\nevent {}\ndelay 50\nend-repeat\n", "timeout_ms");     /* it trickles */
+        timed(secure, 0, 0, 400, NULL, "exchange\nrepeat 100\nevent {}\ndelay 50\nend-repeat\n",
+              "timeout_ms"); /* it trickles */
     }
     t_mock_config(&m, "on-accept stall 1\n");
-    timed(1, 400, 0, 0, NULL, NULL, "connect_timeout_ms");                                   /* silence in the handshake */
+    timed(1, 400, 0, 0, NULL, NULL, "connect_timeout_ms"); /* silence in the handshake */
     /* a listener whose queue is full answers no SYN */
     full = socket(AF_INET, SOCK_STREAM, 0);
     memset(&a, 0, sizeof a);
     a.sin_family = AF_INET;
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (bind(full, (struct sockaddr *)&a, sizeof a) || listen(full, 0) || getsockname(full, (struct sockaddr *)&a, &len)) exit(1);
+    if (bind(full, (struct sockaddr *)&a, sizeof a) || listen(full, 0) ||
+        getsockname(full, (struct sockaddr *)&a, &len))
+        exit(1);
     for (i = 0; i < 8; i++) {
         filler[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
         (void)!connect(filler[i], (struct sockaddr *)&a, sizeof a);
@@ -454,7 +489,7 @@ static void test_deadlines(void) {
     timed(0, 400, 0, 0, base, NULL, "connect_timeout_ms");
     for (i = 0; i < 8; i++) close(filler[i]);
     close(full);
-    {   /* nobody listens there now */
+    { /* nobody listens there now */
         llm_config f = config(0);
         llm_request r = ask("x");
         llm_response o;
@@ -496,7 +531,7 @@ static void test_cancel(int secure) {
     done(c);
 }
 
-/* ---- many at once in one thread ----------------------------------------------------------------------------------- */
+/* ---- many at once in one thread ----------------------------------------------------------------------- */
 
 enum { MANY = 50 };
 
@@ -528,13 +563,16 @@ static void test_many(int secure, int with_poll) {
             p[n].revents = 0;
             n++;
         }
-        if (with_poll) poll(p, (nfds_t)n, wait);
-        else CHECK(llm_wait(open, (size_t)n, 5000) >= LLM_OK);
+        if (with_poll)
+            poll(p, (nfds_t)n, wait);
+        else
+            CHECK(llm_wait(open, (size_t)n, 5000) >= LLM_OK);
         for (i = 0; i < n; i++) {
             llm_event ev;
             llm_status s;
             if (with_poll ? !p[i].revents && llm_call_timeout_ms(open[i]) != 0 : !llm_call_ready(open[i])) continue;
-            while ((s = llm_next(open[i], &ev, 0)) == LLM_OK) {}
+            while ((s = llm_next(open[i], &ev, 0)) == LLM_OK) {
+            }
             if (s != LLM_PENDING) st[map[i]] = s, left--;
         }
     }
@@ -546,12 +584,12 @@ static void test_many(int secure, int with_poll) {
         llm_response_free(&o);
     }
     CHECK_INT(t_mock_stat(&m, "connections"), MANY);
-    CHECK(now_ms() - start < 15000);                     /* one after the other they take more than 12 seconds on any machine */
-    CHECK(rounds < 20000);                               /* it waited, and did not spin */
+    CHECK(now_ms() - start < 15000); /* one after the other they take more than 12 seconds on any machine */
+    CHECK(rounds < 20000);           /* it waited, and did not spin */
     done(c);
 }
 
-/* ---- memory ----------------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------- */
 
 static char pool[512 * 1024];
 
@@ -595,8 +633,8 @@ static void test_block(int secure) {
     CHECK(o.content_len > 4000);
     CHECK_INT(most_keys, 1);
     CHECK_INT(t_allocs, before);
-    printf("%s, 4 KiB and 4 KiB: llm_memory_needed() %lu, peak %lu\n", secure ? "HTTPS" : "HTTP", (unsigned long)f.memory_size,
-           (unsigned long)llm_memory_peak(c));
+    printf("%s, 4 KiB and 4 KiB: llm_memory_needed() %lu, peak %lu\n", secure ? "HTTPS" : "HTTP",
+           (unsigned long)f.memory_size, (unsigned long)llm_memory_peak(c));
     llm_response_free(&o);
     CHECK_INT(keys_in_pool(), 1);
     llm_client_free(c);
@@ -622,7 +660,7 @@ static void test_failing_memory(int secure) {
             t_fail_at = 0;
             CHECK(s == LLM_OK || s == LLM_ERR_MEMORY);
             llm_response_free(&o);
-            is_status(llm_chat_stream(c, &r, NULL, NULL, &o), LLM_OK, &o.error);      /* usable */
+            is_status(llm_chat_stream(c, &r, NULL, NULL, &o), LLM_OK, &o.error); /* usable */
             CHECK_STR(o.content, "a b c");
             llm_response_free(&o);
         } else {

@@ -1,17 +1,21 @@
 /* test_tools.c - the tool loop: what goes over the wire, what the model is told, what is left behind. */
 #include "script.h"
 
-#define CALL(id, name, args) "{\"id\":\"" id "\",\"type\":\"function\",\"function\":{\"name\":\"" name "\",\"arguments\":\"" args "\"}}"
-#define CALLS(list) "{\"id\":\"r1\",\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":null," \
-    "\"tool_calls\":[" list "]},\"finish_reason\":\"tool_calls\"}],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5," \
+#define CALL(id, name, args)                                                                                           \
+    "{\"id\":\"" id "\",\"type\":\"function\",\"function\":{\"name\":\"" name "\",\"arguments\":\"" args "\"}}"
+#define CALLS(list)                                                                                                    \
+    "{\"id\":\"r1\",\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":null,"   \
+    "\"tool_calls\":[" list                                                                                            \
+    "]},\"finish_reason\":\"tool_calls\"}],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5,"                   \
     "\"total_tokens\":15}}"
-#define FINISHED(reason, list) "{\"choices\":[{\"message\":{\"content\":\"cut\",\"tool_calls\":[" list "]},\"finish_reason\":\"" reason "\"}]}"
+#define FINISHED(reason, list)                                                                                         \
+    "{\"choices\":[{\"message\":{\"content\":\"cut\",\"tool_calls\":[" list "]},\"finish_reason\":\"" reason "\"}]}"
 
 typedef struct tools {
     llm_tool t[4];
     int runs[4];
     char arguments[4][100], ids[4][40];
-    llm_status answer;           /* of the third */
+    llm_status answer; /* of the third */
     const char *text;
     llm_client *client;
     char events[2000];
@@ -19,7 +23,8 @@ typedef struct tools {
 
 static int of(tools *x, const char *name) {
     int i;
-    for (i = 0; i < 3 && strcmp(x->t[i].name, name) != 0; i++) {}
+    for (i = 0; i < 3 && strcmp(x->t[i].name, name) != 0; i++) {
+    }
     return i;
 }
 
@@ -31,7 +36,8 @@ static llm_status run(void *user, const llm_tool_call *call, llm_text *result) {
     snprintf(x->ids[i], sizeof x->ids[i], "%s", call->id);
     if (i == 0) {
         double a = 0, b = 0;
-        if (llm_json_number(call->arguments, "/a", &a) != LLM_OK || llm_json_number(call->arguments, "/b", &b) != LLM_OK) {
+        if (llm_json_number(call->arguments, "/a", &a) != LLM_OK ||
+            llm_json_number(call->arguments, "/b", &b) != LLM_OK) {
             return LLM_ERR_USAGE;
         }
         return llm_text_add_number(result, a + b);
@@ -53,7 +59,8 @@ static int on_event(void *user, const llm_event *ev) {
         snprintf(x->events + n, sizeof x->events - n, "result %s %.*s;", ev->tool_call->id, (int)ev->len, ev->text);
         break;
     case LLM_EVENT_RETRY: snprintf(x->events + n, sizeof x->events - n, "retry;"); break;
-    case LLM_EVENT_REASONING: case LLM_EVENT_REFUSAL:
+    case LLM_EVENT_REASONING:
+    case LLM_EVENT_REFUSAL:
     default: snprintf(x->events + n, sizeof x->events - n, "other;"); break;
     }
     return 0;
@@ -69,7 +76,8 @@ static llm_request setup(tools *x) {
         x->t[i].handler = run;
         x->t[i].user = x;
     }
-    x->t[0].parameters = "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"number\"},\"b\":{\"type\":\"number\"}}}";
+    x->t[0].parameters =
+        "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"number\"},\"b\":{\"type\":\"number\"}}}";
     x->answer = LLM_ERR;
     r.prompt = "go";
     r.tools = x->t;
@@ -117,14 +125,16 @@ static void test_order(void) {
         CHECK_STR(o.content, "seven");
         CHECK_INT(o.iterations, 3);
         CHECK_INT(sc.reqs, 3);
-        CHECK_INT(sc.opens, 1);                                        /* one connection */
+        CHECK_INT(sc.opens, 1); /* one connection */
         CHECK_INT(x.runs[0], 2);
         CHECK_INT(x.runs[1], 1);
-        CHECK_STR(x.arguments[1], "{}");                               /* empty arguments are an empty object */
+        CHECK_STR(x.arguments[1], "{}"); /* empty arguments are an empty object */
         CHECK_STR(x.ids[0], "c3");
         if (streamed) {
-            CHECK_STR(x.events, "call add {\"a\":1,\"b\":2};call now ;result c1 3;result c2 {\"now\":\"12:00 \\\"noon\\\"\",\"n\":7};"
-                      "call add {\"a\":3,\"b\":4};result c3 7;text seven;");
+            CHECK_STR(
+                x.events,
+                "call add {\"a\":1,\"b\":2};call now ;result c1 3;result c2 {\"now\":\"12:00 \\\"noon\\\"\",\"n\":7};"
+                "call add {\"a\":3,\"b\":4};result c3 7;text seven;");
         }
         /* usage of all rounds: 10+5 twice, 3+2 once */
         CHECK_INT(o.usage.input_tokens, 23);
@@ -132,7 +142,8 @@ static void test_order(void) {
         CHECK_INT(o.usage.total_tokens, 35);
         CHECK_INT(o.usage.known, 1);
         /* the wire: system, prompt, then each round's assistant turn with its results in order */
-        CHECK_STR(at(0, "/messages"), "[{\"role\":\"system\",\"content\":\"sys\"},{\"role\":\"user\",\"content\":\"go\"}]");
+        CHECK_STR(at(0, "/messages"),
+                  "[{\"role\":\"system\",\"content\":\"sys\"},{\"role\":\"user\",\"content\":\"go\"}]");
         CHECK_STR(at(1, "/messages/0/role"), "\"system\"");
         CHECK_STR(at(1, "/messages/1/content"), "\"go\"");
         CHECK_STR(at(1, "/messages/2/role"), "\"assistant\"");
@@ -142,13 +153,14 @@ static void test_order(void) {
         CHECK_STR(at(1, "/messages/2/tool_calls/0/function/arguments"), "\"{\\\"a\\\":1,\\\"b\\\":2}\"");
         CHECK_STR(at(1, "/messages/2/tool_calls/1/id"), "\"c2\"");
         CHECK_STR(at(1, "/messages/3"), "{\"role\":\"tool\",\"content\":\"3\",\"tool_call_id\":\"c1\"}");
-        CHECK_STR(at(1, "/messages/4"), "{\"role\":\"tool\",\"content\":\"{\\\"now\\\":\\\"12:00 \\\\\\\"noon\\\\\\\"\\\",\\\"n\\\":7}\","
+        CHECK_STR(at(1, "/messages/4"),
+                  "{\"role\":\"tool\",\"content\":\"{\\\"now\\\":\\\"12:00 \\\\\\\"noon\\\\\\\"\\\",\\\"n\\\":7}\","
                   "\"tool_call_id\":\"c2\"}");
         CHECK_STR(at(1, "/messages/5"), "(none)");
         CHECK_STR(at(2, "/messages/5/tool_calls/0/id"), "\"c3\"");
         CHECK_STR(at(2, "/messages/6"), "{\"role\":\"tool\",\"content\":\"7\",\"tool_call_id\":\"c3\"}");
         CHECK_STR(at(2, "/messages/7"), "(none)");
-        CHECK_STR(at(2, "/tools/2/function/name"), "\"fail\"");        /* sent with every request */
+        CHECK_STR(at(2, "/tools/2/function/name"), "\"fail\""); /* sent with every request */
         CHECK_STR(at(2, "/stream"), streamed ? "true" : "(none)");
         /* and the conversation has all of it */
         CHECK_INT(v->count, 8);
@@ -167,7 +179,10 @@ static void test_order(void) {
 
 /* What goes wrong with a tool becomes a message that the model can read, and the loop goes on. */
 static void test_bad_tools(void) {
-    static const struct { const char *answer, *says; int runs; } row[] = {
+    static const struct {
+        const char *answer, *says;
+        int runs;
+    } row[] = {
         {CALLS(CALL("c1", "nope", "{}")), "there is no tool \\\"nope\\\"", 0},
         {CALLS(CALL("c1", "__proto__", "{}")), "there is no tool", 0},
         {CALLS(CALL("c1", "", "{}")), "there is no tool", 0},
@@ -189,16 +204,22 @@ static void test_bad_tools(void) {
         CHECK_STR(o.content, "sorry");
         CHECK_INT(x.runs[2], row[i].runs);
         CHECK_STR(at(1, "/messages/2/role"), "\"tool\"");
-        CHECK_STR(at(1, "/messages/2/tool_call_id"), "\"c1\"");        /* every id is answered */
+        CHECK_STR(at(1, "/messages/2/tool_call_id"), "\"c1\""); /* every id is answered */
         if (!strstr(at(1, "/messages/2/content"), row[i].says)) CHECK_STR(at(1, "/messages/2/content"), row[i].says);
-        CHECK(strlen(at(1, "/messages/1/tool_calls/0/function/name")) > 2);   /* an API refuses an empty name */
+        CHECK(strlen(at(1, "/messages/1/tool_calls/0/function/name")) > 2); /* an API refuses an empty name */
         finish(&x, &o);
     }
     t_case = "";
-    {   /* a failing handler: with and without words of its own; by a wrong format; by success with nothing */
-        static const struct { llm_status answer; const char *text, *says; } fail[] = {
-            {LLM_ERR, "the disk is full", "the disk is full"}, {LLM_ERR_TIMEOUT, NULL, "LLM_ERR_TIMEOUT"},
-            {LLM_ERR_MEMORY, "no", "LLM_ERR_MEMORY"}, {LLM_OK, NULL, "\"\""}, {(llm_status)99, NULL, "failed"},
+    { /* a failing handler: with and without words of its own; by a wrong format; by success with nothing */
+        static const struct {
+            llm_status answer;
+            const char *text, *says;
+        } fail[] = {
+            {LLM_ERR, "the disk is full", "the disk is full"},
+            {LLM_ERR_TIMEOUT, NULL, "LLM_ERR_TIMEOUT"},
+            {LLM_ERR_MEMORY, "no", "LLM_ERR_MEMORY"},
+            {LLM_OK, NULL, "\"\""},
+            {(llm_status)99, NULL, "failed"},
         };
         for (i = 0; i < sizeof fail / sizeof fail[0]; i++) {
             tools x;
@@ -211,7 +232,7 @@ static void test_bad_tools(void) {
             CHECK_INT(llm_chat_with_tools(x.client, &r, 0, NULL, NULL, &o), LLM_OK);
             CHECK(strstr(at(1, "/messages/2/content"), fail[i].says) != NULL);
             CHECK_STR(at(1, "/messages/3/tool_call_id"), "\"c2\"");
-            CHECK_INT(x.runs[1], 1);                                   /* the others still run */
+            CHECK_INT(x.runs[1], 1); /* the others still run */
             finish(&x, &o);
         }
     }
@@ -223,7 +244,9 @@ static void test_ids(void) {
     llm_request r = setup(&x);
     char a[60], b[60];
     /* without ids: made up, different, and the same on both sides */
-    sc_answer(200, "", CALLS("{\"function\":{\"name\":\"now\",\"arguments\":\"{}\"}},{\"function\":{\"name\":\"now\",\"arguments\":\"{}\"}}"));
+    sc_answer(200, "",
+              CALLS("{\"function\":{\"name\":\"now\",\"arguments\":\"{}\"}},{\"function\":{\"name\":\"now\","
+                    "\"arguments\":\"{}\"}}"));
     sc_answer(200, "", SC_OK_JSON("ok"));
     CHECK_INT(llm_chat_with_tools(x.client, &r, 0, NULL, NULL, &o), LLM_OK);
     CHECK_INT(x.runs[1], 2);
@@ -257,10 +280,10 @@ static void test_cancel(void) {
     CHECK_INT(llm_conversation_new(x.client, &v), LLM_OK);
     r.conversation = v;
     CHECK_INT(llm_chat_with_tools(x.client, &r, 0, NULL, NULL, &o), LLM_ERR_CANCELLED);
-    CHECK_INT(x.runs[1], 0);                                           /* the rest do not run */
+    CHECK_INT(x.runs[1], 0); /* the rest do not run */
     CHECK_INT(sc.reqs, 1);
-    CHECK_INT(v->count, 0);                                            /* a failed round leaves no trace */
-    CHECK_INT(o.usage.total_tokens, 15);                               /* but what it cost is known */
+    CHECK_INT(v->count, 0);              /* a failed round leaves no trace */
+    CHECK_INT(o.usage.total_tokens, 15); /* but what it cost is known */
     CHECK_INT(o.tool_call_count, 2);
     CHECK(strstr(o.error.message, "fail") != NULL);
     llm_conversation_free(v);
@@ -287,7 +310,7 @@ static void test_bounds(void) {
     llm_conversation *v;
     llm_request r;
     int i, max;
-    for (max = 1; max <= 3; max++) {        /* a model that never stops */
+    for (max = 1; max <= 3; max++) { /* a model that never stops */
         r = setup(&x);
         for (i = 0; i < 4; i++) sc_answer(200, "", CALLS(CALL("c1", "now", "{}")));
         CHECK_INT(llm_conversation_new(x.client, &v), LLM_OK);
@@ -295,19 +318,19 @@ static void test_bounds(void) {
         CHECK_INT(llm_chat_with_tools(x.client, &r, max, NULL, NULL, &o), LLM_ERR_MAX_ITERATIONS);
         CHECK_INT(sc.reqs, max);
         CHECK_INT(o.iterations, max);
-        CHECK_INT(x.runs[1], max);                                     /* the last handlers still run .. */
-        CHECK_INT(v->count, 1 + max * 2);                              /* .. and their results are appended */
+        CHECK_INT(x.runs[1], max);        /* the last handlers still run .. */
+        CHECK_INT(v->count, 1 + max * 2); /* .. and their results are appended */
         CHECK_INT(o.usage.total_tokens, 15 * max);
         CHECK(strstr(o.error.message, "max_iterations") != NULL);
         llm_conversation_free(v);
         finish(&x, &o);
     }
-    r = setup(&x);                          /* 0 is 10 */
+    r = setup(&x); /* 0 is 10 */
     for (i = 0; i < 12; i++) sc_answer(200, "", CALLS(CALL("c1", "now", "{}")));
     CHECK_INT(llm_chat_with_tools(x.client, &r, 0, NULL, NULL, &o), LLM_ERR_MAX_ITERATIONS);
     CHECK_INT(sc.reqs, 10);
     finish(&x, &o);
-    r = setup(&x);                          /* the total deadline is one for all rounds, handlers included */
+    r = setup(&x); /* the total deadline is one for all rounds, handlers included */
     x.t[1].handler = slow;
     r.timeout_ms = 4000;
     sc_answer(200, "", CALLS(CALL("c1", "now", "{}")));
@@ -325,29 +348,33 @@ static void test_truncated_answers(void) {
         llm_response o;
         llm_request r = setup(&x);
         llm_conversation *v;
-        sc_answer(200, "", i ? FINISHED("content_filter", CALL("c1", "now", "{}")) : FINISHED("length", CALL("c1", "now", "{}")));
+        sc_answer(200, "",
+                  i ? FINISHED("content_filter", CALL("c1", "now", "{}"))
+                    : FINISHED("length", CALL("c1", "now", "{}")));
         CHECK_INT(llm_conversation_new(x.client, &v), LLM_OK);
         r.conversation = v;
         t_case = reason[i];
         CHECK_INT(llm_chat_with_tools(x.client, &r, 0, NULL, NULL, &o), LLM_OK);
-        CHECK_INT(x.runs[1], 0);                                       /* its arguments may be cut */
+        CHECK_INT(x.runs[1], 0); /* its arguments may be cut */
         CHECK_INT(sc.reqs, 1);
         CHECK_INT(o.finish_reason, i ? LLM_FINISH_CONTENT_FILTER : LLM_FINISH_LENGTH);
         CHECK_STR(o.content, "cut");
         CHECK_INT(o.tool_call_count, 1);
-        CHECK_INT(v->count, 0);                                        /* calls without results are no whole round */
+        CHECK_INT(v->count, 0); /* calls without results are no whole round */
         llm_conversation_free(v);
         finish(&x, &o);
     }
     t_case = "";
-    {   /* cut on the way: no handler either, no trace */
+    { /* cut on the way: no handler either, no trace */
         tools x;
         llm_response o;
         llm_request r = setup(&x);
         llm_conversation *v;
         sc_await();
         sc_give(SC_SSE_HEAD, -1);
-        sc_chunk_s("data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c1\",\"function\":{\"name\":\"now\","
+        sc_chunk_s("data: "
+                   "{\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c1\",\"function\":{"
+                   "\"name\":\"now\","
                    "\"arguments\":\"{}\"}}]}}]}\n\n");
         sc_rst();
         CHECK_INT(llm_conversation_new(x.client, &v), LLM_OK);
@@ -373,7 +400,7 @@ static void test_failed_round(void) {
     CHECK_INT(llm_conversation_new(x.client, &v), LLM_OK);
     r.conversation = v;
     CHECK_INT(llm_chat_with_tools(x.client, &r, 0, NULL, NULL, &o), LLM_ERR_NOT_FOUND);
-    CHECK_INT(v->count, 3);                                            /* prompt, call, result: the whole first round */
+    CHECK_INT(v->count, 3); /* prompt, call, result: the whole first round */
     CHECK_INT(o.usage.total_tokens, 15);
     llm_response_free(&o);
     r.prompt = NULL;
@@ -396,11 +423,44 @@ static void test_failed_round(void) {
     finish(&x, &o);
 }
 
+/* The body of the request is kept for the next round: that is no leave to send it again (promise 5). */
+static void test_no_retry(void) {
+    int text;
+    for (text = 0; text <= 1; text++) {
+        tools x;
+        llm_response o;
+        llm_config f = llm_config_init();
+        llm_request r = setup(&x);
+        llm_client_free(x.client);
+        f.idle_timeout_ms = 3000;
+        x.client = sc_client(&f);
+        sc_await();
+        sc_give(SC_SSE_HEAD, -1);
+        if (text)
+            sc_chunk_s(SC_DELTA("once"));
+        else
+            sc_chunk_s(": nothing yet\n\n");
+        sc_conn();
+        sc_stream(SC_DELTA("twice") SC_STOP SC_DONE);
+        CHECK_INT(llm_chat_with_tools(x.client, &r, 0, on_event, &x, &o), LLM_ERR_TIMEOUT);
+        CHECK_INT(sc.reqs, 1);
+        CHECK_STR(x.events, text ? "text once;" : "");
+        CHECK_STR(o.content, text ? "once" : "");
+        finish(&x, &o);
+    }
+}
+
 static void test_choice_and_usage(void) {
-    static const struct { const char *choice, *first, *second; } row[] = {
-        {"required", "\"required\"", "\"auto\""}, {"now", "{\"type\":\"function\",\"function\":{\"name\":\"now\"}}", "\"auto\""},
-        {"{\"type\":\"function\",\"function\":{\"name\":\"now\"}}", "{\"type\":\"function\",\"function\":{\"name\":\"now\"}}", "\"auto\""},
-        {"auto", "\"auto\"", "\"auto\""}, {"none", "\"none\"", "\"none\""}, {NULL, "(none)", "(none)"},
+    static const struct {
+        const char *choice, *first, *second;
+    } row[] = {
+        {"required", "\"required\"", "\"auto\""},
+        {"now", "{\"type\":\"function\",\"function\":{\"name\":\"now\"}}", "\"auto\""},
+        {"{\"type\":\"function\",\"function\":{\"name\":\"now\"}}",
+         "{\"type\":\"function\",\"function\":{\"name\":\"now\"}}", "\"auto\""},
+        {"auto", "\"auto\"", "\"auto\""},
+        {"none", "\"none\"", "\"none\""},
+        {NULL, "(none)", "(none)"},
         {"{\"type\":\"allowed_tools\",\"allowed_tools\":{\"mode\":\"auto\",\"tools\":[]}}",
          "{\"type\":\"allowed_tools\",\"allowed_tools\":{\"mode\":\"auto\",\"tools\":[]}}",
          "{\"type\":\"allowed_tools\",\"allowed_tools\":{\"mode\":\"auto\",\"tools\":[]}}"},
@@ -425,7 +485,7 @@ static void test_choice_and_usage(void) {
         finish(&x, &o);
     }
     t_case = "";
-    {   /* a sum is known when its parts are, its cost as good as the weakest */
+    { /* a sum is known when its parts are, its cost as good as the weakest */
         tools x;
         llm_response o;
         llm_config f = llm_config_init();
@@ -434,22 +494,24 @@ static void test_choice_and_usage(void) {
         llm_client_free(x.client);
         memset(price, 0, sizeof price);
         price[0].model = "m";
-        price[0].input = 1000000;          /* a dollar a token */
+        price[0].input = 1000000; /* a dollar a token */
         price[0].output = 2000000;
         f.prices = price;
         f.price_count = 1;
         x.client = sc_client(&f);
-        sc_answer(200, "", CALLS(CALL("c1", "now", "{}")));            /* 10 in, 5 out: 20 USD */
-        sc_answer(200, "", SC_OK_JSON("done"));                        /* 3 in, 2 out: 7 USD */
+        sc_answer(200, "", CALLS(CALL("c1", "now", "{}"))); /* 10 in, 5 out: 20 USD */
+        sc_answer(200, "", SC_OK_JSON("done"));             /* 3 in, 2 out: 7 USD */
         CHECK_INT(llm_chat_with_tools(x.client, &r, 0, NULL, NULL, &o), LLM_OK);
         CHECK_INT(o.usage.cost_source, LLM_COST_EXACT);
         CHECK(o.usage.cost_usd > 26.999 && o.usage.cost_usd < 27.001);
         llm_response_free(&o);
-        sc_answer(200, "", "{\"model\":\"m\",\"choices\":[{\"message\":{\"tool_calls\":[" CALL("c1", "now", "{}") "]}}],\"usage\":"
-                  "{\"prompt_tokens\":1,\"completion_tokens\":1,\"cost\":0.5}}");
+        sc_answer(200, "",
+                  "{\"model\":\"m\",\"choices\":[{\"message\":{\"tool_calls\":[" CALL(
+                      "c1", "now", "{}") "]}}],\"usage\":"
+                                         "{\"prompt_tokens\":1,\"completion_tokens\":1,\"cost\":0.5}}");
         sc_answer(200, "", SC_OK_JSON("done"));
         CHECK_INT(llm_chat_with_tools(x.client, &r, 0, NULL, NULL, &o), LLM_OK);
-        CHECK_INT(o.usage.cost_source, LLM_COST_EXACT);                /* weaker than the provider's word */
+        CHECK_INT(o.usage.cost_source, LLM_COST_EXACT); /* weaker than the provider's word */
         CHECK(o.usage.cost_usd > 7.499 && o.usage.cost_usd < 7.501);
         llm_response_free(&o);
         sc_answer(200, "", CALLS(CALL("c1", "now", "{}")));
@@ -466,8 +528,15 @@ static void test_usage_errors(void) {
     llm_response o;
     llm_call *call;
     llm_request r = setup(&x), bad;
-    static const char *const extra[] = {"{\"messages\":[]}", "{\"tools\":[]}", "{\"tool_choice\":\"none\"}", "{\"n\":2}", "{\"stream\":true}",
-                                        "{\"stream_options\":{}}", "[1]", "{\"a\":", ""};
+    static const char *const extra[] = {"{\"messages\":[]}",
+                                        "{\"tools\":[]}",
+                                        "{\"tool_choice\":\"none\"}",
+                                        "{\"n\":2}",
+                                        "{\"stream\":true}",
+                                        "{\"stream_options\":{}}",
+                                        "[1]",
+                                        "{\"a\":",
+                                        ""};
     size_t i;
     for (i = 0; i < sizeof extra / sizeof extra[0]; i++) {
         t_case = extra[i];
@@ -587,8 +656,9 @@ static void test_more(void) {
     CHECK_INT(llm_start_with_tools(x.client, &r, 0, &call), LLM_OK);
     {
         llm_event ev;
-        while (llm_next(call, &ev, -1) == LLM_OK && ev.kind != LLM_EVENT_TOOL_RESULT) {}
-        CHECK_INT(llm_call_timeout_ms(call), 0);                       /* the next handler needs no network */
+        while (llm_next(call, &ev, -1) == LLM_OK && ev.kind != LLM_EVENT_TOOL_RESULT) {
+        }
+        CHECK_INT(llm_call_timeout_ms(call), 0); /* the next handler needs no network */
     }
     CHECK_INT(llm_finish(call, &o), LLM_ERR_CANCELLED);
     CHECK_INT(x.runs[1], 1);
@@ -607,6 +677,7 @@ int main(void) {
     test_bounds();
     test_truncated_answers();
     test_failed_round();
+    test_no_retry();
     test_choice_and_usage();
     test_usage_errors();
     test_more();

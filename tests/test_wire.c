@@ -16,19 +16,27 @@ static mode mode_of(const char *name) {
     m.status = 200;
     m.sse = strncmp(name, "sse", 3) == 0;
     m.stream = m.sse;
-    if (name[0] >= '1' && name[0] <= '9') m.status = atoi(name);
+    if (name[0] >= '1' && name[0] <= '9')
+        m.status = atoi(name);
     else if (!m.sse && strncmp(name, "json", 4) != 0) {
         fprintf(stderr, "the case \"%s\" does not say how it is served\n", name);
         exit(1);
     }
     name += strcspn(name, ":/ ");
-    if (strncmp(name, "/cut", 4) == 0) m.ending = CUT;
-    else if (strncmp(name, "/rst", 4) == 0) m.ending = RST;
-    else if (strncmp(name, "/eof", 4) == 0) m.ending = END;
-    else if (strncmp(name, " in stream", 10) == 0) m.stream = 1;
-    else if (strncmp(name, " in chat", 8) == 0) m.stream = 0;
-    else if (strncmp(name, " discard", 8) == 0) m.discard = 1;
-    else if (name[0] != ':') exit(1);
+    if (strncmp(name, "/cut", 4) == 0)
+        m.ending = CUT;
+    else if (strncmp(name, "/rst", 4) == 0)
+        m.ending = RST;
+    else if (strncmp(name, "/eof", 4) == 0)
+        m.ending = END;
+    else if (strncmp(name, " in stream", 10) == 0)
+        m.stream = 1;
+    else if (strncmp(name, " in chat", 8) == 0)
+        m.stream = 0;
+    else if (strncmp(name, " discard", 8) == 0)
+        m.discard = 1;
+    else if (name[0] != ':')
+        exit(1);
     return m;
 }
 
@@ -40,23 +48,29 @@ static size_t serve(const mode *m, const t_text *body) {
     sc_reset();
     sc_conn();
     sc_await();
-    snprintf(b, sizeof b, "HTTP/1.1 %d Said\r\nContent-Type: %s\r\n", m->status, m->sse ? "text/event-stream" : "application/json");
+    snprintf(b, sizeof b, "HTTP/1.1 %d Said\r\nContent-Type: %s\r\n", m->status,
+             m->sse ? "text/event-stream" : "application/json");
     sc_give(b, -1);
     if (m->status == 301) sc_give("Location: https://other.example/v1\r\n", -1);
-    if (m->ending == END) snprintf(b, sizeof b, "\r\n");
-    else if (m->sse) snprintf(b, sizeof b, "Transfer-Encoding: chunked\r\n\r\n");
-    else snprintf(b, sizeof b, "Content-Length: %lu\r\n\r\n", (unsigned long)body->n + (m->ending == WHOLE ? 0 : 7));
+    if (m->ending == END)
+        snprintf(b, sizeof b, "\r\n");
+    else if (m->sse)
+        snprintf(b, sizeof b, "Transfer-Encoding: chunked\r\n\r\n");
+    else
+        snprintf(b, sizeof b, "Content-Length: %lu\r\n\r\n", (unsigned long)body->n + (m->ending == WHOLE ? 0 : 7));
     sc_give(b, -1);
     if (m->sse && m->ending != END) {
-        size_t half = body->n / 2;                /* two chunks: their edge lies anywhere in an event */
+        size_t half = body->n / 2; /* two chunks: their edge lies anywhere in an event */
         if (half) sc_chunk(body->p, half);
         if (body->n > half) sc_chunk(body->p + half, body->n - half);
         if (m->ending == WHOLE) sc_give("0\r\n\r\n", -1);
     } else {
         sc_give(body->p, (long)body->n);
     }
-    if (m->ending == RST) sc_rst();
-    else if (m->ending != WHOLE) sc_close();
+    if (m->ending == RST)
+        sc_rst();
+    else if (m->ending != WHOLE)
+        sc_close();
     for (i = 0; i < sc.steps; i++) n += sc.step[i].n;
     return n;
 }
@@ -81,6 +95,7 @@ static void put_call(t_text *t, const char *what, int choice, const llm_tool_cal
     int made = strlen(c->id) == 9 && c->id[0] == 'c' && strspn(c->id + 1, "0123456789abcdef") == 8;
     put(t, "%s %d %s %s ", what, choice, made ? "(made up)" : c->id, c->name);
     t_add_escaped(t, c->arguments, strlen(c->arguments));
+    if (!c->arguments[0]) t_adds(t, "(none)");
     t_adds(t, "\n");
 }
 
@@ -88,14 +103,20 @@ static int on_event(void *user, const llm_event *ev) {
     t_text *t = (t_text *)user;
     char b[40];
     switch (ev->kind) {
-    case LLM_EVENT_TEXT: case LLM_EVENT_REASONING: case LLM_EVENT_REFUSAL:
-        snprintf(b, sizeof b, "%s %d ", ev->kind == LLM_EVENT_TEXT ? "text" : ev->kind == LLM_EVENT_REASONING ? "reasoning" : "refusal",
+    case LLM_EVENT_TEXT:
+    case LLM_EVENT_REASONING:
+    case LLM_EVENT_REFUSAL:
+        snprintf(b, sizeof b, "%s %d ",
+                 ev->kind == LLM_EVENT_TEXT        ? "text"
+                 : ev->kind == LLM_EVENT_REASONING ? "reasoning"
+                                                   : "refusal",
                  ev->choice);
         put_text(t, b, ev->text, ev->len);
         t_adds(t, "\n");
         break;
     case LLM_EVENT_TOOL_CALL: put_call(t, "tool", ev->choice, ev->tool_call); break;
-    case LLM_EVENT_TOOL_RESULT: case LLM_EVENT_RETRY:
+    case LLM_EVENT_TOOL_RESULT:
+    case LLM_EVENT_RETRY:
     default: t_adds(t, "unexpected event\n"); break;
     }
     return 0;
@@ -137,8 +158,10 @@ static void put_response(t_text *t, llm_status s, const llm_response *o, const c
             t_add(&words, "", 0);
             t_add_raw(&words, p + 6, p + 6 + n);
             t_adds(t, "says ");
-            if (strstr(o->error.message, words.p)) t_add(t, p + 6, n);
-            else t_adds(t, o->error.message);
+            if (strstr(o->error.message, words.p))
+                t_add(t, p + 6, n);
+            else
+                t_adds(t, o->error.message);
             t_adds(t, "\n");
             free(words.p);
             p += 6 + n;
@@ -187,9 +210,10 @@ static void run(const mode *m, int blocking, t_text *log, const char *wanted) {
     }
     put_response(log, s, &o, wanted);
     if (strstr(log->p, KEY) || sc_holds(&o, sizeof o, KEY) || sc_holds(sc.log.p, sc.log.n, KEY)) {
-        t_adds(log, "the key got out\n");                                   /* promise 1 */
+        t_adds(log, "the key got out\n"); /* promise 1 */
     }
-    if (s == LLM_OK && o.choice_count > 0 && (o.content != o.choices[0].content || o.tool_calls != o.choices[0].tool_calls)) {
+    if (s == LLM_OK && o.choice_count > 0 &&
+        (o.content != o.choices[0].content || o.tool_calls != o.choices[0].tool_calls)) {
         t_adds(log, "the response does not show choices[0]\n");
     }
     llm_response_free(&o);
@@ -218,7 +242,7 @@ static void test_file(const char *path) {
             run(&m, blocking, &log, b.wanted.p);
             ok &= CHECK_STR(log.p, b.wanted.p);
         }
-        for (i = 2; ok && i < 80; i += i < 9 ? 1 : 13) {        /* small pieces of every size */
+        for (i = 2; ok && i < 80; i += i < 9 ? 1 : 13) { /* small pieces of every size */
             serve(&m, &b.input);
             sc.recv_max = i;
             run(&m, (int)i & 1, &log, b.wanted.p);
@@ -228,8 +252,10 @@ static void test_file(const char *path) {
         for (i = 0; ok && i < n; i += step) {
             for (blocking = 0; ok && blocking <= 1; blocking++) {
                 serve(&m, &b.input);
-                if (i == 0) sc.recv_max = 1;
-                else sc.split_at = i;
+                if (i == 0)
+                    sc.recv_max = 1;
+                else
+                    sc.split_at = i;
                 run(&m, blocking, &log, b.wanted.p);
                 ok = strcmp(log.p, b.wanted.p) == 0;
                 if (!ok) {
@@ -250,7 +276,9 @@ static void test_file(const char *path) {
 
 /* ---- promise 7: nothing is allocated per chunk ------------------------------------------------------------ */
 
-typedef struct flat { long at_event, first, last, events; } flat;
+typedef struct flat {
+    long at_event, first, last, events;
+} flat;
 
 static int flat_event(void *user, const llm_event *ev) {
     flat *f = (flat *)user;
@@ -271,7 +299,8 @@ static long allocations(int chunks, int discard, size_t recv_max) {
     sc_await();
     sc_give(SC_SSE_HEAD, -1);
     for (i = 0; i < chunks; i++) {
-        static const char chunk[] = "data: {\"id\":\"r1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"abcdefgh\"}}]}\n\n";
+        static const char chunk[] =
+            "data: {\"id\":\"r1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"abcdefgh\"}}]}\n\n";
         sc_chunk(chunk, sizeof chunk - 1);
     }
     sc_chunk(SC_STOP, sizeof SC_STOP - 1);
@@ -305,7 +334,8 @@ static void test_made_up_ids(void) {
     sc_reset();
     sc_conn();
     for (i = 0; i < 3; i++) {
-        sc_answer(200, "", "{\"choices\":[{\"message\":{\"tool_calls\":[{\"function\":{\"name\":\"a\",\"arguments\":\"\"}},"
+        sc_answer(200, "",
+                  "{\"choices\":[{\"message\":{\"tool_calls\":[{\"function\":{\"name\":\"a\",\"arguments\":\"\"}},"
                   "{\"function\":{\"name\":\"b\",\"arguments\":\"\"}}]},\"finish_reason\":\"tool_calls\"}]}");
     }
     c = sc_client(NULL);
@@ -315,7 +345,7 @@ static void test_made_up_ids(void) {
         for (k = 0; k < 2 && o[i].tool_call_count == 2; k++) snprintf(seen[n++], 16, "%s", o[i].tool_calls[k].id);
     }
     for (i = 0; i < n; i++) {
-        CHECK_INT(strlen(seen[i]), 9);                    /* what Mistral takes: nine letters and digits */
+        CHECK_INT(strlen(seen[i]), 9); /* what Mistral takes: nine letters and digits */
         CHECK_INT(strspn(seen[i], "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"), 9);
         for (k = 0; k < i; k++) CHECK(strcmp(seen[i], seen[k]) != 0);
     }
@@ -347,7 +377,8 @@ static void test_key_at_the_cut(void) {
             CHECK_INT(llm_chat(c, &r, &o), LLM_ERR_AUTH);
             if (strstr(o.error.message, "sk-01234")) {
                 t_check(0, "no eight bytes of the key in the message", __FILE__, __LINE__);
-                fprintf(stderr, "    key at %lu, %s\n    %s\n", (unsigned long)at, html ? "HTML" : "JSON", o.error.message);
+                fprintf(stderr, "    key at %lu, %s\n    %s\n", (unsigned long)at, html ? "HTML" : "JSON",
+                        o.error.message);
                 at = 10000;
             }
             llm_response_free(&o);
