@@ -1282,12 +1282,6 @@ LLMI_FN void llmi_text_free(llm_text *t) {
     t->err = LLM_OK;
 }
 
-/* For a text that held a secret. */
-LLMI_FN void llmi_text_wipe(llm_text *t) {
-    if (t->p != NULL) llmi_wipe(t->p, t->cap);
-    llmi_text_free(t);
-}
-
 /* Makes room for n more bytes and the NUL. A growing text doubles, so appending is linear in all. */
 LLMI_FN int llmi_text_reserve(llm_text *t, size_t n) {
     size_t want, cap;
@@ -6577,58 +6571,6 @@ LLMI_FN const br_x509_class *llmi_x509_class(void) {
 
 /* ---- host names ------------------------------------------------------------------------------------------ */
 
-/* "192.0.2.1": four decimal numbers, nothing else (no octal, no leading zeros, no shorthand). */
-LLMI_FN int llmi_tls_ipv4(const char *s, size_t n, unsigned char out[4]) {
-    size_t i = 0, part;
-    for (part = 0; part < 4; part++) {
-        int v = 0;
-        size_t from = i;
-        while (i < n && i - from < 3 && llmi_is_digit(s[i])) v = v * 10 + (s[i++] - '0');
-        if (i == from || v > 255 || (s[from] == '0' && i - from > 1)) return 0;
-        out[part] = (unsigned char)v;
-        if (part < 3 && (i == n || s[i++] != '.')) return 0;
-    }
-    return i == n;
-}
-
-/* RFC 4291 2.2, with "::" and an IPv4 tail. */
-LLMI_FN int llmi_tls_ipv6(const char *s, size_t n, unsigned char out[16]) {
-    size_t i = 0, at = 0, gap = 17, tail;   /* 17: no "::" so far */
-    unsigned char v4[4];
-    memset(out, 0, 16);
-    if (n >= 2 && s[0] == ':' && s[1] == ':') {
-        gap = 0;
-        i = 2;
-    }
-    while (i < n) {
-        unsigned v = 0;
-        size_t from = i;
-        if (at == 16) return 0;
-        if (at <= 12 && llmi_tls_ipv4(s + i, n - i, v4)) {
-            memcpy(out + at, v4, 4);
-            at += 4;
-            break;
-        }
-        while (i < n && i - from < 4 && llmi_hex(s[i]) >= 0) v = v * 16 + (unsigned)llmi_hex(s[i++]);
-        if (i == from) return 0;
-        out[at++] = (unsigned char)(v >> 8);
-        out[at++] = (unsigned char)(v & 255);
-        if (i == n) break;
-        if (s[i++] != ':' || i == n) return 0;
-        if (s[i] == ':') {
-            if (gap != 17) return 0;
-            gap = at;
-            i++;
-        }
-    }
-    if (gap == 17) return at == 16;
-    if (at > 14) return 0;   /* "::" stands for at least one group */
-    tail = at - gap;
-    memmove(out + 16 - tail, out + gap, tail);
-    memset(out + gap, 0, 16 - at);
-    return 1;
-}
-
 /* Splits a host into what is checked: an address (then name is "" and no SNI is sent), or a name without its
    trailing dot. 0: neither. The host may stand in brackets. */
 LLMI_FN int llmi_tls_host(const char *host, char name[256], unsigned char ip[16], size_t *ip_len) {
@@ -6636,11 +6578,11 @@ LLMI_FN int llmi_tls_host(const char *host, char name[256], unsigned char ip[16]
     *ip_len = 0;
     name[0] = 0;
     if (n > 2 && host[0] == '[' && host[n - 1] == ']') {
-        *ip_len = llmi_tls_ipv6(host + 1, n - 2, ip) ? 16 : 0;
+        *ip_len = llmi_ip6_parse(host + 1, n - 2, ip) ? 16 : 0;
         return *ip_len != 0;
     }
-    if (llmi_tls_ipv4(host, n, ip)) *ip_len = 4;
-    else if (llmi_tls_ipv6(host, n, ip)) *ip_len = 16;
+    if (llmi_ip4_parse(host, n, ip)) *ip_len = 4;
+    else if (llmi_ip6_parse(host, n, ip)) *ip_len = 16;
     if (*ip_len != 0) return 1;
     if (n > 0 && host[n - 1] == '.') n--;
     if (n == 0 || n > 253) return 0;
