@@ -135,6 +135,9 @@
    LLM_NET_WAIT(ctx, items, n, timeout_ms)
        Of llm_wait(): sets ready in the llm_wait_item array; number ready, 0 time is up, < 0 error. Default with
        hooks of your own: sleeps at most 10 ms and says all may be ready.
+       typedef struct llm_wait_item { LLM_NET_CONN *conn; int wants; int ready; } llm_wait_item; declared inside the
+       implementation: declare your function with `struct llm_wait_item *`. conn may be NULL; wants is LLM_WANT_READ |
+       LLM_WANT_WRITE; set ready to 1 or 0.
    LLM_NET_INIT(ctx)               int, called by llm_client_new(); 0 = failed; default 1
 
    Switches: presence macros. Each drops code; none changes a struct. Functions that are off return LLM_ERR_USAGE.
@@ -357,15 +360,15 @@ typedef struct llm_config {
     const char *organization;        /* OPENAI_ORG_ID                                                              */
     const char *project;             /* OPENAI_PROJECT_ID                                                          */
     const char *model;               /* OPENAI_MODEL; a request's model comes first                                */
-    llm_api     api;                 /* LLM_API_CHAT                                                               */
-    const char *azure_api_version;
+    llm_api     api;                 /* LLM_API_CHAT; the other one is LLM_ERR_USAGE in this version               */
+    const char *azure_api_version;   /* LLM_ERR_USAGE in this version: use Azure's /openai/v1/ base URL            */
     int         connect_timeout_ms;  /* name, connect and handshake: 0 = 10 s, negative = none                     */
     int         idle_timeout_ms;     /* between two bytes: 0 = 600 s, negative = none                              */
     int         timeout_ms;          /* the whole call with its retries: 0 or negative = none                      */
     int         max_retries;         /* 0 = 2, negative = none                                                     */
     const llm_header *headers;       /* sent with every request, instead of the library's own of the same name     */
     size_t      header_count;
-    const char *proxy;
+    const char *proxy;               /* LLM_ERR_USAGE in this version                                              */
     const llm_anchor *anchors;       /* trust: the first that is given of anchors, ca_pem, ca_file, $SSL_CERT_FILE, */
     size_t      anchor_count;        /* LLM_CA_FILES, LLM_CA_PEM. None found is LLM_ERR_TLS.                        */
     const char *ca_pem;              /* PEM text                                                                   */
@@ -393,6 +396,7 @@ typedef struct llm_tool_call {
     const char *id;
     const char *name;
     const char *arguments;      /* JSON text as the model wrote it; not checked unless a handler is called */
+    const char *extra_content;  /* raw JSON that some servers want back with the call (Gemini); NULL = none */
 } llm_tool_call;
 
 typedef struct llm_message {
@@ -546,9 +550,11 @@ LLM_API size_t      llm_memory_peak(const llm_client *client);
 /* "0.1.0" */
 LLM_API const char *llm_version(void);
 
-/* One chat completion. Blocks until the whole answer is there; on_event sees the pieces as they come.
+/* One chat completion. Blocks until the whole answer is there, or a deadline.
    Returns LLM_OK, or any error but LLM_ERR_MAX_ITERATIONS. *out is set in any case; free it. */
 LLM_API llm_status  llm_chat(llm_client *client, const llm_request *request, llm_response *out);
+/* The same, streamed: on_event (may be NULL) sees the pieces as they come. If it returns anything but 0 the call ends
+   with LLM_ERR_CANCELLED. */
 LLM_API llm_status  llm_chat_stream(llm_client *client, const llm_request *request, llm_event_fn on_event,
                                     void *user, llm_response *out);
 /* The tool loop: asks, runs the handlers of the tools that the model calls, sends their results, until the model
@@ -675,6 +681,9 @@ LLM_API llm_status  llm_text_addf(llm_text *text, const char *format, ...);
 #endif
 
 #ifdef LLM_NET_TLS
+  #if LLM_NET_TLS + 0 != 1
+    #error "llm_openai.h: define LLM_NET_TLS as 1, or not at all."
+  #endif
   #define LLMI_NET_SECURE 1       /* the net hooks speak TLS themselves */
 #else
   #define LLMI_NET_SECURE 0
@@ -787,7 +796,7 @@ extern "C" {
 #ifndef LLM_MAX_REQUEST            /* bytes of one request body */
   #define LLM_MAX_REQUEST ((size_t)64 * 1024 * 1024)
 #endif
-#ifndef LLM_MAX_JSON_DEPTH         /* nested arrays and objects; a multiple of 8, at most 1024 */
+#ifndef LLM_MAX_JSON_DEPTH         /* nested arrays and objects, 8 to 1024 */
   #define LLM_MAX_JSON_DEPTH 64
 #endif
 #ifndef LLM_MAX_CHOICES            /* choices of one response */
@@ -795,6 +804,9 @@ extern "C" {
 #endif
 #ifndef LLM_MAX_TOOL_CALLS         /* tool calls of one choice */
   #define LLM_MAX_TOOL_CALLS 128
+#endif
+#if LLM_MAX_JSON_DEPTH < 8 || LLM_MAX_JSON_DEPTH > 1024
+  #error "llm_openai.h: LLM_MAX_JSON_DEPTH must be 8 to 1024."
 #endif
 #ifndef LLM_MAX_RETRY_AFTER_MS     /* a server that asks for a longer wait is not asked again */
   #define LLM_MAX_RETRY_AFTER_MS 120000
@@ -7886,6 +7898,7 @@ LLMI_FN size_t llmi_message_pack(llm_message *out, const llm_message *m, char *b
         c.id = llmi_pack(&at, &size, m->tool_calls[i].id);
         c.name = llmi_pack(&at, &size, m->tool_calls[i].name);
         c.arguments = llmi_pack(&at, &size, m->tool_calls[i].arguments);
+        c.extra_content = llmi_pack(&at, &size, m->tool_calls[i].extra_content);
         if (block != NULL) calls[i] = c;
     }
     return size;
@@ -7985,7 +7998,7 @@ LLMI_FN void llmi_scrub_end(llmi_scrub *s, const llmi_secret *k, llm_text *out) 
 
 typedef struct llmi_tool_slot {     /* a tool call while it grows */
     int64_t    index;               /* as the server numbers it, -1 = it does not */
-    llm_text   id, name, arguments;
+    llm_text   id, name, arguments, extra;
     llmi_scrub scrub;
 } llmi_tool_slot;
 
@@ -8031,6 +8044,7 @@ LLMI_FN void llmi_reply_clear(llmi_reply *r) {
             llmi_text_free(&c->tools[k].id);
             llmi_text_free(&c->tools[k].name);
             llmi_text_free(&c->tools[k].arguments);
+            llmi_text_free(&c->tools[k].extra);
         }
         llmi_mem_free(r->mem, c->tools, c->tool_cap * sizeof *c->tools);
         llmi_mem_free(r->mem, c->calls, c->tool_cap * sizeof *c->calls);
@@ -8107,6 +8121,7 @@ LLMI_FN llmi_tool_slot *llmi_choice_new_tool(llmi_reply *r, llmi_choice *c, llm_
     llmi_text_init(&t->id, r->mem, LLM_MAX_TEXT);
     llmi_text_init(&t->name, r->mem, LLM_MAX_TEXT);
     llmi_text_init(&t->arguments, r->mem, LLM_MAX_TEXT);
+    llmi_text_init(&t->extra, r->mem, LLM_MAX_TEXT);
     return t;
 }
 
@@ -8151,11 +8166,6 @@ LLMI_FN void llmi_tool_make_id(const llmi_reply *r, const llmi_choice *c, size_t
     llmi_text_put(id, out, sizeof out);
 }
 
-/* A text for the caller: NULL if nothing came, unless it must be "". */
-LLMI_FN const char *llmi_reply_cstr(llm_text *t, int never_null) {
-    return t->n == 0 ? (never_null ? "" : NULL) : llmi_text_cstr(t);
-}
-
 /* No more comes for this channel: what was held back is let go. Returns how many bytes that added. */
 LLMI_FN size_t llmi_choice_flush(llmi_reply *r, llmi_choice *c, int channel, const llmi_secret *secret) {
     llm_text *t = &c->text[channel];
@@ -8166,6 +8176,11 @@ LLMI_FN size_t llmi_choice_flush(llmi_reply *r, llmi_choice *c, int channel, con
     if (c->high[channel] != 0) llmi_text_put(t, "\xEF\xBF\xBD", 3);
     c->high[channel] = 0;
     return t->n - before;
+}
+
+/* A text for the caller: NULL if nothing came, unless it must be "". */
+LLMI_FN const char *llmi_reply_cstr(llm_text *t, int never_null) {
+    return t->n == 0 ? (never_null ? "" : NULL) : llmi_text_cstr(t);
 }
 
 /* Ends the tool calls of a choice: each gets its id, and calls[] is what the caller sees. */
@@ -8183,6 +8198,7 @@ LLMI_FN llm_status llmi_choice_close_tools(llmi_reply *r, llmi_choice *c, const 
         c->calls[k].id = llmi_text_cstr(&t->id);
         c->calls[k].name = llmi_text_cstr(&t->name);
         c->calls[k].arguments = llmi_text_cstr(&t->arguments);
+        c->calls[k].extra_content = llmi_reply_cstr(&t->extra, 0);
     }
     return status;
 }
@@ -8244,7 +8260,7 @@ enum {                          /* the member whose value comes next */
     LLMI_F_NONE,
     LLMI_F_ID, LLMI_F_MODEL, LLMI_F_TIER, LLMI_F_OBJECT, LLMI_F_CHOICES, LLMI_F_USAGE, LLMI_F_X_GROQ, LLMI_F_ERROR,
     LLMI_F_INDEX, LLMI_F_DELTA, LLMI_F_FINISH, LLMI_F_TEXT, LLMI_F_REASONING, LLMI_F_REASONING_2, LLMI_F_REFUSAL,
-    LLMI_F_TOOLS, LLMI_F_TOOL_INDEX, LLMI_F_TOOL_ID, LLMI_F_FUNCTION, LLMI_F_NAME, LLMI_F_ARGUMENTS,
+    LLMI_F_TOOLS, LLMI_F_TOOL_INDEX, LLMI_F_TOOL_ID, LLMI_F_FUNCTION, LLMI_F_NAME, LLMI_F_ARGUMENTS, LLMI_F_EXTRA,
     LLMI_F_INPUT, LLMI_F_OUTPUT, LLMI_F_TOTAL, LLMI_F_CACHED, LLMI_F_CACHE_WRITE, LLMI_F_AUDIO_IN, LLMI_F_AUDIO_OUT,
     LLMI_F_REASONED, LLMI_F_USAGE_INPUT, LLMI_F_USAGE_OUTPUT, LLMI_F_COST, LLMI_F_TICKS,
     LLMI_F_MESSAGE, LLMI_F_TYPE, LLMI_F_CODE, LLMI_F_PARAM, LLMI_F_DETAIL
@@ -8281,6 +8297,7 @@ static const llmi_field llmi_fields[] = {   /* sorted by `in`: the first of each
     LLMI_FIELD(LLMI_IN_TOOL, LLMI_F_TOOL_ID, "id"),
     LLMI_FIELD(LLMI_IN_TOOL, LLMI_F_FUNCTION, "function"),
     LLMI_FIELD(LLMI_IN_TOOL, LLMI_F_FUNCTION, "custom"),
+    LLMI_FIELD(LLMI_IN_TOOL, LLMI_F_EXTRA, "extra_content"),
     LLMI_FIELD(LLMI_IN_FUNCTION, LLMI_F_NAME, "name"),
     LLMI_FIELD(LLMI_IN_FUNCTION, LLMI_F_ARGUMENTS, "arguments"),
     LLMI_FIELD(LLMI_IN_FUNCTION, LLMI_F_ARGUMENTS, "input"),
@@ -8323,7 +8340,7 @@ typedef struct llmi_memo {
 
 typedef struct llmi_part { size_t at, n; uint32_t high; int set; } llmi_part;   /* of scratch */
 
-typedef struct llmi_delta_tool { int64_t index; llmi_part id, name, arguments; } llmi_delta_tool;
+typedef struct llmi_delta_tool { int64_t index; llmi_part id, name, arguments, extra; } llmi_delta_tool;
 
 enum { LLMI_PART_REASONING_2 = LLMI_CHANNELS, LLMI_PARTS };
 
@@ -8346,6 +8363,7 @@ typedef struct llmi_wire {
     int                in_string;    /* within a string of which a piece was seen */
     int                raw;          /* copying a value as it stands until json.depth is raw_depth */
     int                raw_depth;
+    int                raw_done;     /* the string that ends is such a value */
     size_t             value_at;     /* where in scratch the value starts */
     llm_text           scratch;
     llmi_delta         delta;
@@ -8460,7 +8478,7 @@ LLMI_FN int llmi_wire_commit_tool(llmi_wire *w, llmi_choice *c, const llmi_delta
     llm_status why = LLM_OK;
     llmi_tool_slot *t;
     if (s == NULL) s = "";
-    if (!llmi_wire_may_keep(w, d->id.n + d->name.n + d->arguments.n)) return 0;
+    if (!llmi_wire_may_keep(w, d->id.n + d->name.n + d->arguments.n + d->extra.n)) return 0;
     if (w->whole) t = llmi_choice_new_tool(w->reply, c, &why);      /* not in pieces: each is a call of its own */
     else t = llmi_choice_tool(w->reply, c, d->index, s + d->id.at, d->id.n, d->name.n > 0, &why);
     if (t == NULL) return llmi_wire_no_memory(w, why);
@@ -8470,7 +8488,13 @@ LLMI_FN int llmi_wire_commit_tool(llmi_wire *w, llmi_choice *c, const llmi_delta
         t->name.n = 0;
         llmi_text_put(&t->name, s + d->name.at, d->name.n);
     }
+    if (d->extra.n > 0) {
+        t->extra.n = 0;
+        llmi_text_put(&t->extra, s + d->extra.at, d->extra.n);
+        t->extra.n = llmi_redact(t->extra.p, t->extra.n, w->secret->p, w->secret->n, 0);
+    }
     llmi_scrub_put(&t->scrub, w->secret, &t->arguments, s + d->arguments.at, d->arguments.n);
+    if (t->extra.err != LLM_OK) return llmi_wire_no_memory(w, t->extra.err);
     if (t->id.err != LLM_OK) return llmi_wire_no_memory(w, t->id.err);
     if (t->name.err != LLM_OK) return llmi_wire_no_memory(w, t->name.err);
     if (t->arguments.err != LLM_OK) return llmi_wire_no_memory(w, t->arguments.err);
@@ -8536,6 +8560,7 @@ LLMI_FN llmi_part *llmi_wire_part(llmi_wire *w) {
     case LLMI_F_TOOL_ID: return t == NULL ? NULL : &t->id;
     case LLMI_F_NAME: return t == NULL ? NULL : &t->name;
     case LLMI_F_ARGUMENTS: return t == NULL ? NULL : &t->arguments;
+    case LLMI_F_EXTRA: return t == NULL || !w->raw_done ? NULL : &t->extra;
     default: return NULL;
     }
 }
@@ -8736,6 +8761,7 @@ LLMI_FN int llmi_wire_object(llmi_wire *w) {
         llmi_wire_no_error_fields(w);
         return llmi_wire_push(w, LLMI_IN_ERROR);
     case LLMI_F_ARGUMENTS:
+    case LLMI_F_EXTRA:
     case LLMI_F_DETAIL: llmi_wire_start_raw(w, '{'); return 1;
     default: llmi_json_skip(&w->json); return 1;
     }
@@ -8791,7 +8817,7 @@ LLMI_FN int llmi_wire_delta_clean(const llmi_wire *w) {
 
 LLMI_FN void llmi_wire_key(llmi_wire *w, const char *p) {
     static const unsigned char first[LLMI_IN_COUNT + 1] = {
-        0, 0, 13, 13, 17, 22, 22, 24, 24, 28, 31, 39, 42, 44, 46, 50};
+        0, 0, 13, 13, 17, 22, 22, 24, 24, 29, 32, 40, 43, 45, 47, 51};
     int in = w->stack[w->depth - 1];
     const llmi_field *f = &llmi_fields[first[in]], *end = &llmi_fields[first[in + 1]];
     while (f < end && !(f->len == w->json.len && f->name[0] == w->json.text[0] &&
@@ -8841,7 +8867,8 @@ LLMI_FN int llmi_wire_take(llmi_wire *w, llmi_json_event ev, const char *p) {
     case LLMI_JSON_NULL: return 1;
     case LLMI_JSON_ERROR:
         if (w->error_body) return llmi_wire_fail(w, w->json.status, "");
-        w->status = llmi_fail(w->error, w->json.status, "the server sent broken JSON: %s at byte %lld", w->json.why,
+        w->status = llmi_fail(w->error, w->json.status, "the server's JSON is %s: %s at byte %lld",
+                              w->json.status == LLM_ERR_LIMIT ? "over a limit" : "broken", w->json.why,
                               (long long)w->json.pos);
         return 0;
     case LLMI_JSON_MORE:
@@ -8857,7 +8884,9 @@ LLMI_FN int llmi_wire_take_raw(llmi_wire *w, llmi_json_event ev, const char *fro
     if (w->json.depth == w->raw_depth) {
         w->raw = 0;
         w->json.high = 0;
+        w->raw_done = 1;
         llmi_wire_string(w);
+        w->raw_done = 0;
     }
     return 1;
 }
@@ -9023,8 +9052,10 @@ LLMI_FN void llmi_chat_message(llm_text *t, const llm_message *m) {
     if (m->tool_call_id != NULL) llmi_text_addf(t, ",\"tool_call_id\":%q", m->tool_call_id);
     for (i = 0; i < m->tool_call_count; i++) {
         const llm_tool_call *c = &m->tool_calls[i];
-        llmi_text_addf(t, "%s{\"id\":%q,\"type\":\"function\",\"function\":{\"name\":%q,\"arguments\":%q}}",
+        llmi_text_addf(t, "%s{\"id\":%q,\"type\":\"function\",\"function\":{\"name\":%q,\"arguments\":%q}",
                        i == 0 ? ",\"tool_calls\":[" : ",", c->id, c->name, c->arguments == NULL ? "" : c->arguments);
+        if (c->extra_content != NULL) llmi_text_addf(t, ",\"extra_content\":%s", c->extra_content);
+        llmi_text_putc(t, '}');
     }
     if (m->tool_call_count > 0) llmi_text_putc(t, ']');
     llmi_text_putc(t, '}');
@@ -9614,6 +9645,7 @@ struct llm_call {
     size_t          tail_tool;
     char            raw[200];        /* beginning of an error body, for those that are no JSON                */
     size_t          raw_n;
+    int             raw_html, raw_tag;
     llmi_sse        sse;
     llmi_reply      reply;
     llmi_reply     *last;            /* where reply goes in the end: made at the start, so that the end cannot fail */
@@ -9694,6 +9726,9 @@ LLMI_FN llm_status llmi_check_message(const llm_message *m, size_t at, llm_error
         return llmi_fail(e, LLM_ERR_USAGE, "request.messages[%zu].tool_calls is NULL", at);
     }
     for (i = 0; i < m->tool_call_count; i++) {
+        if (llmi_check_json(m->tool_calls[i].extra_content, 1, "a tool call's extra_content", e) != LLM_OK) {
+            return LLM_ERR_USAGE;
+        }
         if (m->tool_calls[i].id == NULL || m->tool_calls[i].name == NULL) {
             return llmi_fail(e, LLM_ERR_USAGE, "request.messages[%zu].tool_calls[%zu] has no id or no name", at, i);
         }
@@ -10181,6 +10216,7 @@ LLMI_FN llmi_step llmi_call_take_head(llm_call *call) {
     call->wire.has_error = call->wire.has_message = 0;
     call->error.message[0] = call->error.type[0] = call->error.code[0] = call->error.param[0] = 0;
     call->raw_n = 0;
+    call->raw_html = call->raw_tag = 0;
     call->body_size = 0;
     llmi_log(c, LLM_LOG_DEBUG, "HTTP %d", h->status);
     llmi_wire_begin(&call->wire);
@@ -10232,6 +10268,14 @@ LLMI_FN llmi_http_event llmi_call_receive(llm_call *call, int wait_ms, llmi_step
     }
 }
 
+/* The response breaks the rules of HTTP. */
+LLMI_FN void llmi_call_bad_http(llm_call *call) {
+    const llmi_http *h = &call->conn->http;
+    (void)llmi_fail(&call->error, h->error_status, "%s: %s%s", call->client->url.host, h->why,
+                    h->error_status == LLM_ERR_PROTOCOL ? ". Is that an OpenAI-compatible API?" : "");
+    call->error.http_status = h->status;
+}
+
 /* An error body is over, or as much of it as came. */
 LLMI_FN llmi_step llmi_call_refused(llm_call *call, int keep) {
     int http = call->conn->http.status;
@@ -10249,6 +10293,11 @@ LLMI_FN void llmi_call_error_bytes(llm_call *call, const char *p, size_t n) {
     for (i = 0; i < n && call->raw_n < sizeof call->raw; i++) {
         char c = p[i];
         int blank = (unsigned char)c <= 0x20 || c == 0x7F;
+        if (call->raw_n == 0 && c == '<') call->raw_html = 1;
+        if (call->raw_html && (c == '<' || call->raw_tag)) {      /* a page: its words, not its tags */
+            call->raw_tag = c != '>';
+            blank = 1;
+        }
         if (blank && (call->raw_n == 0 || call->raw[call->raw_n - 1] == ' ')) continue;
         call->raw[call->raw_n++] = (char)(blank ? ' ' : c);
     }
@@ -10271,7 +10320,7 @@ LLMI_FN llmi_step llmi_step_head(llm_call *call, int wait_ms) {
         return call->body_size > 65536 ? llmi_call_refused(call, 0) : LLMI_STEP_AGAIN;   /* enough of it */
     case LLMI_HTTP_END: return llmi_call_refused(call, 1);
     case LLMI_HTTP_ERROR:
-        (void)llmi_fail(&call->error, n->http.error_status, "%s: %s", call->client->url.host, n->http.why);
+        llmi_call_bad_http(call);
         return llmi_call_attempt_failed(call);
     case LLMI_HTTP_MORE:
     default: break;
@@ -10445,8 +10494,7 @@ LLMI_FN llmi_step llmi_step_body(llm_call *call, llm_event *event, int wait_ms) 
             return llmi_call_fail_now(call);
         case LLMI_HTTP_END: return llmi_call_body_over(call, 1, 1);
         case LLMI_HTTP_ERROR:
-            (void)llmi_fail(&call->error, n->http.error_status, "%s: %s", call->client->url.host, n->http.why);
-            call->error.http_status = n->http.status;
+            llmi_call_bad_http(call);
             return llmi_call_fail_now(call);
         case LLMI_HTTP_HEAD:
         case LLMI_HTTP_MORE:

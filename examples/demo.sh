@@ -38,7 +38,7 @@ step "build/llm_openai.h: the library, one file" -C ../tools bundle
 step "examples/stream.c and examples/tools.c" programs EXAMPLES="stream tools"
 
 if [ "$1" = demo ]; then
-    # What a model might say, word by word. The second exchange is the server's own: it calls both tools, then quotes them.
+    # What a model might say, word by word.
     {
         echo exchange
         for word in It ' asks' ' a' ' time' ' server' ' over' ' the' ' network,' ' measures' ' how' ' long' ' the' ' answer' \
@@ -50,7 +50,14 @@ if [ "$1" = demo ]; then
         done
         echo 'event {"model":"gpt-6-luna","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}'
         echo 'event {"model":"gpt-6-luna","choices":[],"usage":{"prompt_tokens":19,"completion_tokens":47,"total_tokens":66}}'
-        printf 'done\nexchange\ntimes always\nbrain\n'
+        # the server's own logic calls both tools
+        printf 'done\nexchange\nbrain\nexchange\n'
+        for word in The ' heating' ' is' ' set' ' to' ' 21' ' degrees;' ' the' ' kitchen' ' is' ' at' ' 18' ' now.'; do
+            printf 'event {"model":"gpt-6-luna","choices":[{"index":0,"delta":{"content":"%s"}}]}\ndelay 45\n' "$word"
+        done
+        echo 'event {"model":"gpt-6-luna","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}'
+        echo 'event {"model":"gpt-6-luna","choices":[],"usage":{"prompt_tokens":118,"completion_tokens":13,"total_tokens":131}}'
+        echo done
     } > "$build/examples/demo.script"
     rm -f "$build/examples/ready"
     "$build/mock_server" --http off --script "$build/examples/demo.script" --pace 45 --lifetime 120 --with-parent \

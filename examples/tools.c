@@ -1,11 +1,9 @@
-/* tools.c: the model reads a sensor and sets the heating. The library runs the loop, the program the tools.
-       cc -std=c99 -Os -I../build tools.c llm_openai.c -o tools && OPENAI_API_KEY=... ./tools */
+/* tools.c: the model reads a sensor and sets the heating. Build and run it as chat.c says. */
 #include "llm_openai.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char room[] =
-    "{\"type\":\"object\",\"properties\":{\"room\":{\"type\":\"string\",\"enum\":[\"kitchen\",\"hall\"]}}}";
+static const char room[] = "{\"type\":\"object\",\"properties\":{\"room\":{\"enum\":[\"kitchen\",\"hall\"]}}}";
 static const char heating[] = "{\"type\":\"object\",\"properties\":{\"celsius\":{\"type\":\"number\"}}}";
 
 /* A handler reads JSON and writes what the model is told. Another status than LLM_OK: the tool has failed. */
@@ -52,7 +50,9 @@ int main(void) {
     request.tool_count = sizeof tools / sizeof tools[0];
     failed = llm_chat_with_tools(client, &request, 0, on_event, NULL, &answer) != LLM_OK;
     if (failed) fprintf(stderr, "\ntools: %s: %s\n", llm_status_name(answer.status), answer.error.message);
-    else printf("\n[%d requests, $%.6f]\n", answer.iterations, answer.usage.cost_usd);
+    else printf("\n[%d requests, %lld tokens", answer.iterations, (long long)answer.usage.total_tokens);
+    if (!failed && answer.usage.cost_source != LLM_COST_UNKNOWN) printf(", $%.6f", answer.usage.cost_usd);
+    if (!failed) puts("]");
     llm_response_free(&answer);
     llm_client_free(client);
     return failed;

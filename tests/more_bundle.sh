@@ -96,7 +96,7 @@ only_own_types() {
 }
 check "no type name but llmi_..." only_own_types
 check "compiles where the program has macros with BearSSL's short names" compiles -std=c99 -w "$work/taken.c"
-check "compiles beside the real bearssl.h" compiles -std=c99 -w -I"$bearssl/inc" "$work/two.c"
+check "compiles beside the real bearssl.h" compiles -std=gnu99 -w -I"$bearssl/inc" "$work/two.c"
 if command -v c++ >/dev/null 2>&1; then
     check "compiles as C++11" \
         c++ -std=c++11 -Wall -Wextra -Werror -x c++ -I"$BUILD" -c -o "$work/cpp.o" "$work/one.c"
@@ -179,13 +179,19 @@ check "a wrong constant fails the tests" finds "$CC" wrong SHA256
 # ... and with BearSSL's own default for x86, which breaks C's aliasing rules once all is in one file. That
 # the compiler makes use of it is known of gcc 12; elsewhere it may go well by luck.
 "$bundle" --bearssl "$bearssl" --unaligned --all "$work/unaligned/bearssl_all.h"
+tried=
 for gcc in "$CC" gcc gcc-12; do
     kind=$(printf '__GNUC__ __clang__ __x86_64__\n' | $gcc -E -P - 2>/dev/null | tail -n 1)
     if [ "$kind" = "12 __clang__ 1" ]; then
         check "BR_LE_UNALIGNED=1 at gcc -O2 fails the tests" finds "$gcc" unaligned MD5
+        tried=1
         break
     fi
 done
+if [ -z "$tried" ]; then
+    echo "SKIPPED BR_LE_UNALIGNED=1: needs gcc 12 for x86-64"
+    [ "${LLM_CI:-0}" != 1 ] || failed=$((failed + 1))
+fi
 
 rm -f "$work"/crypto-* "$work"/x509-* "$work"/*.o "$work/defect"
 rm -rf "$work/other" "$work/target"

@@ -148,7 +148,7 @@ for form in bundled plain; do
 <- read_temperature {"room":"kitchen","celsius":18}
 <- set_heating {"ok":true}
 The tools have answered. read_temperature says: {"room":"kitchen","celsius":18}. set_heating says: {"ok":true}.'
-    equal "tools.$form: end" "$(tail -n 1 "$out/out")" '[2 requests, $0.000025]'
+    equal "tools.$form: end" "$(tail -n 1 "$out/out")" '[2 requests, 94 tokens, $0.000025]'
 
     run pull.$form "echo: one two three"
     good "pull.$form"
@@ -246,7 +246,7 @@ equal "live, with the mock server as the service: status" $? 0
 holds live "$(cat "$out/live")" "server: $OPENAI_BASE_URL, its certificate checked
 "
 holds live "$(cat "$out/live")" '[gpt-6-luna: 17 tokens in, '
-holds live "$(cat "$out/live")" '[2 requests, $0.000025]'
+holds live "$(cat "$out/live")" '[2 requests, 94 tokens, $0.000025]'
 cat "$out/live" >> "$out/all"
 if grep -q 'a-key-that' "$out/all"; then bad "an example prints the key" "$out/all"; else ok; fi
 stop_server
@@ -266,8 +266,8 @@ questions a quartz crystal counts, and is wrong by about a second a day.
 holds demo "$text" '-> set_heating {"celsius":21}
 <- read_temperature {"room":"kitchen","celsius":18}
 <- set_heating {"ok":true}
-The tools have answered.'
-holds demo "$text" '[2 requests, $0.000025]'
+The heating is set to 21 degrees; the kitchen is at 18 now.
+[2 requests, 173 tokens, $0.000032]'
 url=$(sed -n 's|^server: \(https://localhost:[0-9]*/v1\),.*|\1|p' "$out/demo")
 if OPENAI_API_KEY=k OPENAI_BASE_URL=$url timeout 30 "$out/chat.bundled" > "$out/out" 2> "$out/errors"; then
     bad "the demo left its server running"

@@ -1,238 +1,446 @@
 /* test_inputs.c - bad input, by name: data/inputs.txt says what must come of each. Each gives its status and a message
-   that says what to do; nothing leaks, and the client works on (promises 3 and 4). TLS has its own suites. */
+   that says what to do; nothing leaks, and the client works on (promises 3 and 4). The rows that need real sockets or
+   TLS are test_live_mock.c's. */
 #include "script.h"
+#include "inputs.h"
 #include <math.h>
 
-enum { FIELDS = 4, CAP = 400 };
+/* Every kind of row; a file without one of a kind has lost what it is for. */
+typedef enum kind_group { CONFIG, REQUEST, SERVER, OTHER } kind_group;
+static struct {
+    const char *name;
+    kind_group group;
+    int rows;
+} kinds[] = {
+    {"key", CONFIG, 0},          {"environment", CONFIG, 0},  {"base_url", CONFIG, 0},     {"header", CONFIG, 0},
+    {"organization", CONFIG, 0}, {"project", CONFIG, 0},      {"proxy", CONFIG, 0},        {"api", CONFIG, 0},
+    {"azure", CONFIG, 0},        {"model", REQUEST, 0},       {"prompt", REQUEST, 0},      {"max_tokens", REQUEST, 0},
+    {"n", REQUEST, 0},           {"temperature", REQUEST, 0}, {"top_p", REQUEST, 0},       {"extra_json", REQUEST, 0},
+    {"stop", REQUEST, 0},        {"tool_name", REQUEST, 0},   {"parameters", REQUEST, 0},  {"tool_choice", REQUEST, 0},
+    {"role", REQUEST, 0},        {"content_json", REQUEST, 0}, {"response_format", REQUEST, 0},
+    {"open", SERVER, 0},         {"silence", SERVER, 0},      {"raw", SERVER, 0},          {"sse", SERVER, 0},
+    {"status", SERVER, 0},       {"reset_head", OTHER, 0},    {"reset_body", OTHER, 0},    {"cut_body", OTHER, 0},
+    {"retry", OTHER, 0},         {"tool", OTHER, 0},          {"tool_forever", OTHER, 0},
+};
+enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
-typedef struct row {
-    char what[40], input[CAP], status[40], words[CAP];
-} row;
+static const in_row *row; /* the one that runs */
+static t_text in;         /* its input, expanded */
+static const char *text;  /* the same as a string, NULL for (none) */
 
-static void strip(char *out, const char *p, size_t n) {
-    while (n && (*p == ' ' || *p == '\t')) p++, n--;
-    while (n && (p[n - 1] == ' ' || p[n - 1] == '\t')) n--;
-    snprintf(out, CAP < n + 1 ? CAP : n + 1, "%.*s", (int)n, p);
+static int is(const char *what) {
+    return strcmp(row->what, what) == 0;
 }
 
-static int read_row(const char *line, row *r) {
-    const char *p = line, *end = line + strcspn(line, "\n"), *q;
-    char b[FIELDS][CAP];
-    int i;
-    if (line[0] == '#' || p == end) return 0;
-    for (i = 0; i < FIELDS; i++, p = q + 2) {
-        for (q = p;
-             q < end && !(q[0] == '|' && (q + 1 == end || q[1] == ' ' || q[1] == '\n') && (q == line || q[-1] == ' '));
-             q++) {
-        }
-        strip(b[i], p, (size_t)(q - p));
-        if (q >= end && i < FIELDS - 1) {
-            fprintf(stderr, "not a line of four: %.*s\n", (int)(end - line), line);
-            exit(1);
-        }
-    }
-    snprintf(r->what, sizeof r->what, "%.39s", b[0]);
-    snprintf(r->input, sizeof r->input, "%s", b[1]);
-    snprintf(r->status, sizeof r->status, "%.39s", b[2]);
-    snprintf(r->words, sizeof r->words, "%s", b[3]);
-    return 1;
+/* ---- long inputs ------------------------------------------------------------------------------------------ */
+
+/* A good answer with something nested so deep beside it. As an event of a stream, or as a body. */
+static void add_deep(long n, int sse) {
+    long i;
+    t_adds(&in, sse ? "data: {\"x\":" : "{\"x\":");
+    for (i = 0; i < n; i++) t_adds(&in, i & 1 ? "{\"a\":" : "[");
+    t_adds(&in, "1");
+    while (--i >= 0) t_adds(&in, i & 1 ? "}" : "]");
+    t_adds(&in, sse ? ",\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\n"
+                    : ",\"choices\":[{\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}");
 }
 
-static void check_error(const row *r, llm_status s, const llm_error *e) {
-    const char *p = r->words;
-    int ok = t_check_str(llm_status_name(s), r->status, "the status", __FILE__, __LINE__);
-    if (!ok) fprintf(stderr, "    message: %s\n", e->message);
-    if (s == LLM_OK) return;
-    CHECK_INT(e->status, s);
-    while (*p) {
-        char word[CAP];
-        size_t n = strcspn(p, ";");
-        strip(word, p, n);
-        if (!strstr(e->message, word))
-            t_check_str(e->message, word, "the message holds the word", __FILE__, __LINE__);
-        else
-            t_passed++;
-        p += n + (p[n] == ';');
-    }
-    CHECK(strlen(e->message) > 10);
+static void add_event(long n) {
+    size_t before;
+    t_adds(&in, "data: ");
+    before = in.n;
+    t_adds(&in, "{\"choices\":[{\"delta\":{\"content\":\"");
+    while (in.n - before + 30 < (size_t)n) t_adds(&in, "0123456789");
+    t_adds(&in, "\"},\"finish_reason\":\"stop\"}]}\n\n");
 }
 
-/* Long inputs. */
-static void expand(t_text *t, const char *input, int sse) {
-    long n = 0, i;
-    t->n = 0;
-    t_add(t, "", 0);
-    if (sscanf(input, "@depth %ld", &n) == 1) {
-        t_adds(t, "{\"x\":");
-        for (i = 0; i < n; i++) t_adds(t, i & 1 ? "{\"a\":" : "[");
-        t_adds(t, "1");
-        while (--i >= 0) t_adds(t, i & 1 ? "}" : "]");
-        t_adds(t, ",\"choices\":[{\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}");
-    } else if (sscanf(input, "@event %ld", &n) == 1) {
-        size_t before;
-        t_adds(t, "data: ");
-        before = t->n;
-        t_adds(t, "{\"choices\":[{\"delta\":{\"content\":\"");
-        while (t->n - before + 30 < (size_t)n) t_adds(t, "0123456789");
-        t_adds(t, "\"},\"finish_reason\":\"stop\"}]}\n\n");
+static void expand(void) {
+    long n = 0;
+    in.n = 0;
+    t_add(&in, "", 0);
+    if (sscanf(row->input, "@depth %ld", &n) == 1) {
+        add_deep(n, is("sse"));
+    } else if (sscanf(row->input, "@event %ld", &n) == 1) {
+        add_event(n);
+    } else if (sscanf(row->input, "@head %ld", &n) == 1) {
+        t_adds(&in, "HTTP/1.1 200 OK\r\nX-Long: ");
+        while (in.n + 4 < (size_t)n) t_adds(&in, "x");
+        t_adds(&in, "\r\n\r\n");
     } else {
-        t_add_raw(t, input, input + strlen(input));
+        if (!CHECK(row->input[0] != '@')) exit(1);
+        t_add_raw(&in, row->input, row->input + strlen(row->input));
     }
-    (void)sse;
+    text = strcmp(row->input, "(none)") == 0 ? NULL : in.p;
 }
 
-static void test_row(const row *r) {
+/* ---- one row ---------------------------------------------------------------------------------------------- */
+
+static llm_config settings(void) {
     llm_config f = llm_config_init();
-    llm_request q = sc_hi();
-    llm_message m[1];
-    llm_tool tool[1];
-    llm_header h[1];
-    llm_client *c = NULL;
-    llm_error e;
-    llm_status s;
-    llm_response o;
-    t_text in = {NULL, 0, 0};
-    char name[CAP], *value;
-    const char *text;
-    int sse = strcmp(r->what, "sse") == 0, is_config = 0;
-    expand(&in, r->input, sse);
-    text = strcmp(r->input, "(none)") == 0 ? NULL : in.p;
-    memset(m, 0, sizeof m);
-    memset(tool, 0, sizeof tool);
-    sc_reset();
     f.api_key = "sk-0123456789abcdefABCDEF";
     f.base_url = "http://127.0.0.1:8080/v1";
     f.model = "m";
     f.max_retries = -1;
     f.idle_timeout_ms = f.connect_timeout_ms = 5000;
-    tool[0].name = "f";
-    m[0] = llm_msg(LLM_USER, "x");
-#define IS(w) (strcmp(r->what, w) == 0)
-    /* the client */
-    is_config = 1;
-    if (IS("key"))
-        f.api_key = text;
-    else if (IS("environment")) {
-        snprintf(name, sizeof name, "%s", text);
-        value = strchr(name, '=');
-        *value++ = 0;
+    return f;
+}
+
+static void finish(llm_client *c) {
+    llm_client_free(c);
+    CHECK_INT(t_live, 0);
+    t_live = 0;
+}
+
+static llm_client *new_client(const llm_config *f) {
+    llm_client *c = NULL;
+    llm_error e;
+    if (!CHECK_INT(llm_client_new(&c, f, &e), LLM_OK)) {
+        fprintf(stderr, "    the message is: %s\n", e.message);
+        exit(1);
+    }
+    return c;
+}
+
+/* After whatever happened the same client gets a good answer. */
+static void works_on(llm_client *c) {
+    llm_request q = sc_hi();
+    llm_response o;
+    int i;
+    q.model = "m";
+    for (i = 0; i < 2; i++) {
+        sc_conn();
+        sc_answer(200, "Connection: close\r\n", SC_OK_JSON("fine"));
+    }
+    CHECK_INT(llm_chat(c, &q, &o), LLM_OK);
+    CHECK_STR(o.content, "fine");
+    llm_response_free(&o);
+}
+
+static void split_at(char *p, char c, char **left, char **right) {
+    char *at = strchr(p, c);
+    if (!at) exit(1);
+    *at = 0;
+    *left = p;
+    *right = at + 1 + (at[1] == ' ');
+}
+
+/* What a good request then says on the wire. */
+static void check_sent(void) {
+    if (is("key") && text[0] == 's') {
+        char line[IN_CAP + 40];
+        snprintf(line, sizeof line, "\r\nAuthorization: Bearer %.*s\r\n", (int)strcspn(text, "\r\n"), text);
+        CHECK(strstr(sc.req[0].head, line) != NULL);
+    }
+    if (is("key") && text[0] == 0) CHECK(strstr(sc.req[0].head, "Authorization") == NULL);
+    if (is("prompt") && in.n == 3)
+        CHECK(strstr(sc.req[0].body, "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"") != NULL);
+    if (is("max_tokens")) CHECK(strstr(sc.req[0].body, "max_") == NULL);
+    CHECK(strstr(sc.req[0].head, "Evil") == NULL);
+}
+
+static void test_config(void) {
+    llm_config f = settings();
+    llm_header h[1];
+    llm_request q = sc_hi();
+    llm_response o;
+    llm_client *c = NULL;
+    llm_error e;
+    llm_status s;
+    char buf[IN_CAP], *name, *value;
+    snprintf(buf, sizeof buf, "%s", text ? text : "");
+    if (is("key")) f.api_key = text;
+    if (is("base_url")) f.base_url = text;
+    if (is("organization")) f.organization = text;
+    if (is("project")) f.project = text;
+    if (is("proxy")) f.proxy = text;
+    if (is("azure")) f.azure_api_version = text;
+    if (is("api")) f.api = (llm_api)atoi(text);
+    if (is("environment")) {
+        split_at(buf, '=', &name, &value);
         sc.env[0] = name;
         sc.env[1] = value;
         f.api_key = NULL;
-    } else if (IS("base_url"))
-        f.base_url = text;
-    else if (IS("header")) {
-        snprintf(name, sizeof name, "%s", text);
-        value = strchr(name, ':');
-        *value = 0;
+    }
+    if (is("header")) {
+        split_at(buf, ':', &name, &value);
         h[0].name = name;
-        h[0].value = value + 1 + (value[1] == ' ');
+        h[0].value = value;
         f.headers = h;
         f.header_count = 1;
-    } else if (IS("organization"))
-        f.organization = text;
-    else if (IS("project"))
-        f.project = text;
-    else if (IS("proxy"))
-        f.proxy = text;
-    else if (IS("api"))
-        f.api = (llm_api)atoi(text);
-    else if (IS("azure"))
-        f.azure_api_version = text;
-    else
-        is_config = 0;
-    if (IS("model")) f.model = NULL;
-    s = llm_client_new(&c, &f, &e);
-    if (is_config && s != LLM_OK) {
-        CHECK(c == NULL);
-        check_error(r, s, &e);
-        if (IS("key") && text && strlen(text) > 4) CHECK(strstr(e.message, "sk-abc") == NULL); /* promise 1 */
-        llm_client_free(c);
-        CHECK_INT(t_live, 0);
-        t_live = 0;
-        free(in.p);
-        return;
     }
-    if (!CHECK_INT(s, LLM_OK)) exit(1);
-    /* the request */
-    q.model = NULL;
-    if (IS("model")) {
-    } else if (IS("prompt"))
-        q.prompt = text;
-    else if (IS("max_tokens"))
-        q.max_tokens = atoi(text);
-    else if (IS("n"))
-        q.n = atoi(text);
-    else if (IS("temperature"))
-        q.temperature = llm_num(strtod(text, NULL));
-    else if (IS("top_p"))
-        q.top_p = llm_num(strtod(text, NULL));
-    else if (IS("extra_json"))
-        q.extra_json = text;
-    else if (IS("response_format"))
-        q.response_format = text;
-    else if (IS("stop"))
-        q.stop = text;
-    else if (IS("tool_name"))
-        tool[0].name = text, q.tools = tool, q.tool_count = 1;
-    else if (IS("parameters"))
-        tool[0].parameters = text, q.tools = tool, q.tool_count = 1;
-    else if (IS("tool_choice"))
-        q.tool_choice = text, q.tools = tool, q.tool_count = 1;
-    else if (IS("role"))
-        m[0].role = (llm_role)atoi(text), q.messages = m, q.message_count = 1;
-    else if (IS("content_json"))
-        m[0].content_json = text, q.messages = m, q.message_count = 1;
-    /* the server */
+    s = llm_client_new(&c, &f, &e);
+    in_check(row, s, &e);
+    if (s == LLM_OK) {
+        sc_conn();
+        sc_answer(200, "Connection: close\r\n", SC_OK_JSON("fine"));
+        CHECK_INT(llm_chat(c, &q, &o), LLM_OK);
+        check_sent();
+        llm_response_free(&o);
+        works_on(c);
+    } else {
+        CHECK(c == NULL);
+        if (is("key") && text && strlen(text) > 4) CHECK(strstr(e.message, "sk-abc") == NULL); /* promise 1 */
+    }
+    finish(c);
+}
+
+static void test_request(void) {
+    llm_config f = settings();
+    llm_request q = sc_hi();
+    llm_message m[1];
+    llm_tool tool[1];
+    llm_client *c;
+    llm_response o;
+    llm_status s;
+    memset(m, 0, sizeof m);
+    memset(tool, 0, sizeof tool);
+    tool[0].name = "f";
+    m[0] = llm_msg(LLM_USER, "x");
+    if (is("model")) f.model = text;
+    if (is("prompt")) q.prompt = text;
+    if (is("max_tokens")) q.max_tokens = atoi(text);
+    if (is("n")) q.n = atoi(text);
+    if (is("temperature")) q.temperature = llm_num(strtod(text, NULL));
+    if (is("top_p")) q.top_p = llm_num(strtod(text, NULL));
+    if (is("extra_json")) q.extra_json = text;
+    if (is("response_format")) q.response_format = text;
+    if (is("stop")) q.stop = text;
+    if (is("tool_name")) tool[0].name = text;
+    if (is("parameters")) tool[0].parameters = text;
+    if (is("tool_choice")) q.tool_choice = text;
+    if (is("tool_name") || is("parameters") || is("tool_choice")) q.tools = tool, q.tool_count = 1;
+    if (is("role")) m[0].role = (llm_role)atoi(text);
+    if (is("content_json")) m[0].content_json = text;
+    if (is("role") || is("content_json")) q.messages = m, q.message_count = 1;
+    c = new_client(&f);
     sc_conn();
-    if (IS("open"))
+    sc_answer(200, "Connection: close\r\n", SC_OK_JSON("fine"));
+    s = llm_chat(c, &q, &o);
+    in_check(row, s, &o.error);
+    CHECK_INT(o.status, s);
+    if (s == LLM_OK)
+        check_sent();
+    else
+        CHECK_INT(sc.opens, 0); /* nothing was sent */
+    llm_response_free(&o);
+    works_on(c);
+    finish(c);
+}
+
+static void play_silence(void) {
+    if (strcmp(text, "open") == 0) sc.conn[0].open_ms = -1;
+    if (strcmp(text, "send") == 0) sc.conn[0].send_block_at = 40;
+    sc_await();
+    if (strcmp(text, "status line") == 0) sc_give("HTTP/1.1 2", -1);
+    if (strcmp(text, "body") == 0) sc_give("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{", -1);
+    if (strcmp(text, "stream") == 0) sc_give(SC_SSE_HEAD "5\r\ndata:", -1);
+}
+
+static void test_server(void) {
+    llm_config f = settings();
+    llm_client *c = new_client(&f);
+    llm_request q = sc_hi();
+    llm_response o;
+    llm_status s;
+    sc_conn();
+    if (is("open")) {
         sc.conn[0].open_result = atoi(text);
-    else if (IS("silence")) {
-        if (strcmp(text, "open") == 0) sc.conn[0].open_ms = -1;
-        sc_await();
-        if (strcmp(text, "body") == 0) sc_give("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{", -1);
-    } else if (IS("raw")) {
+    } else if (is("silence")) {
+        play_silence();
+    } else if (is("raw")) {
         sc_await();
         sc_give(in.p, (long)in.n);
         sc_close();
-    } else if (sse) {
+    } else if (is("sse")) {
         sc_await();
         sc_give("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", -1);
         sc_give(in.p, (long)in.n);
         sc_close();
-    } else if (r->what[0] >= '1' && r->what[0] <= '9') {
-        sc_answer_n(atoi(r->what), "Connection: close\r\n", in.p, in.n);
-    } else if (!is_config &&
-               !strstr(
-                   "model prompt max_tokens n temperature top_p extra_json response_format stop tool_name parameters "
-                   "tool_choice role content_json",
-                   r->what)) {
-        fprintf(stderr, "data/inputs.txt: what is \"%s\"?\n", r->what);
-        exit(1);
     } else {
-        sc_answer(200, "Connection: close\r\n", SC_OK_JSON("fine"));
+        sc_answer_n(atoi(row->what), "Connection: close\r\n", in.p, in.n);
     }
-    s = sse ? llm_chat_stream(c, &q, NULL, NULL, &o) : llm_chat(c, &q, &o);
-    check_error(r, s, &o.error);
+    s = is("sse") || (is("silence") && strcmp(text, "stream") == 0) ? llm_chat_stream(c, &q, NULL, NULL, &o)
+                                                                      : llm_chat(c, &q, &o);
+    in_check(row, s, &o.error);
     CHECK_INT(o.status, s);
-    if (s == LLM_ERR_USAGE) CHECK_INT(sc.opens, 0); /* nothing was sent */
-    if (IS("prompt") && s == LLM_OK && in.n == 3)
-        CHECK(strstr(sc.req[0].body, "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"") != NULL);
-    if (IS("max_tokens") && s == LLM_OK) CHECK(strstr(sc.req[0].body, "max_") == NULL);
     llm_response_free(&o);
+    works_on(c);
+    finish(c);
+}
+
+/* The input cut at every byte but the last: by a reset in the head or in the body, or by a Content-Length too small. */
+static void test_every_byte(void) {
+    size_t n;
+    for (n = 0; n < in.n; n++) {
+        llm_config f = settings();
+        llm_client *c = new_client(&f);
+        llm_request q = sc_hi();
+        llm_response o;
+        char head[80];
+        snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %lu\r\n\r\n",
+                 (unsigned long)(is("cut_body") ? n : in.n));
+        sc_conn();
+        sc_await();
+        if (!is("reset_head")) sc_give(head, -1);
+        sc_give(in.p, (long)n);
+        if (!is("cut_body")) sc_rst();
+        in_check(row, llm_chat(c, &q, &o), &o.error);
+        llm_response_free(&o);
+        works_on(c);
+        finish(c);
+        sc_reset();
+    }
+}
+
+/* ---- a busy server: input is the status and a header; the first words are the delay, or that it was not retried -- */
+
+typedef struct retries {
+    int n;
+    int64_t delay;
+} retries;
+
+static void on_retry(void *user, const llm_error *why, int64_t delay_ms) {
+    retries *r = (retries *)user;
+    (void)why;
+    r->n++;
+    r->delay = delay_ms;
+}
+
+static void test_retry(void) {
+    llm_config f = settings();
+    llm_client *c;
+    llm_request q = sc_hi();
+    llm_response o;
+    retries seen = {0, -1};
+    char head[IN_CAP + 4];
+    const char *words = strchr(row->words, ';');
+    long delay = -1;
+    f.max_retries = 0; /* the default */
+    f.on_retry = on_retry;
+    f.on_retry_user = &seen;
+    snprintf(head, sizeof head, "%s%s", text + 3 + (text[3] == ' '), text[3] ? "\r\n" : "");
     sc_conn();
-    sc_answer(200, "Connection: close\r\n", SC_OK_JSON("fine"));
-    sc_conn();
-    sc_answer(200, "Connection: close\r\n", SC_OK_JSON("fine"));
-    q = sc_hi();
-    q.model = "m";
-    CHECK_INT(llm_chat(c, &q, &o), LLM_OK); /* the client works on */
-    CHECK_STR(o.content, "fine");
+    sc_answer(atoi(text), head, "{\"error\":{\"message\":\"slow down\"}}");
+    sc_answer(200, "", SC_OK_JSON("fine"));
+    c = new_client(&f);
+    in_check_status(row, llm_chat(c, &q, &o), &o.error);
+    if (sscanf(row->words, "delay %ld", &delay) == 1) {
+        CHECK_INT(seen.n, 1);
+        CHECK_INT(seen.delay, delay);
+        CHECK_INT(sc.now - 1000000, delay); /* by the clock */
+        CHECK_INT(sc.reqs, 2);
+    } else {
+        CHECK(strncmp(row->words, "not retried;", 12) == 0);
+        CHECK_INT(seen.n, 0);
+        CHECK_INT(sc.reqs, 1);
+        in_check_words(row, words ? words + 1 : "", o.error.message);
+    }
     llm_response_free(&o);
-    llm_client_free(c);
-    CHECK_INT(t_live, 0);
-    t_live = 0;
-    free(in.p);
+    works_on(c);
+    finish(c);
+}
+
+/* ---- tool calls: input is the call as the model sends it, the words must be in what the model is told ------------ */
+
+static int runs;
+
+static llm_status good_tool(void *user, const llm_tool_call *call, llm_text *result) {
+    (void)user;
+    runs++;
+    return llm_text_addf(result, "good: %s", call->arguments);
+}
+
+static llm_status failing_tool(void *user, const llm_tool_call *call, llm_text *result) {
+    (void)user;
+    (void)call;
+    runs++;
+    (void)llm_text_add(result, "disk full");
+    return LLM_ERR;
+}
+
+static void answer_calls(void) {
+    t_text body = {NULL, 0, 0};
+    t_adds(&body, "{\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[");
+    t_adds(&body, in.p);
+    t_adds(&body, "]},\"finish_reason\":\"tool_calls\"}]}");
+    sc_answer(200, "", body.p);
+    free(body.p);
+}
+
+static void test_tool(void) {
+    enum { ROUNDS = 4 };
+    llm_config f = settings();
+    llm_client *c = new_client(&f);
+    llm_request q = sc_hi();
+    llm_tool tool[2];
+    llm_response o;
+    llm_status s;
+    char told[600];
+    int i;
+    memset(tool, 0, sizeof tool);
+    tool[0].name = "good";
+    tool[0].handler = good_tool;
+    tool[1].name = "failing";
+    tool[1].handler = failing_tool;
+    q.tools = tool;
+    q.tool_count = 2;
+    runs = 0;
+    sc_conn();
+    for (i = 0; i < (is("tool") ? 1 : ROUNDS); i++) answer_calls();
+    sc_answer(200, "", SC_OK_JSON("fine"));
+    s = llm_chat_with_tools(c, &q, ROUNDS, NULL, NULL, &o);
+    if (is("tool")) {
+        in_check_status(row, s, &o.error);
+        CHECK_STR(o.content, "fine"); /* the call goes on */
+        CHECK_INT(sc.reqs, 2);
+        CHECK_INT(runs, strstr(row->words, "disk full") || strstr(row->words, "good:") ? 1 : 0);
+        CHECK(row->words[0] != 0);
+        CHECK_INT(llm_json_string(sc.req[1].body, "/messages/2/role", told, sizeof told), LLM_OK);
+        CHECK_STR(told, "tool");
+        CHECK_INT(llm_json_string(sc.req[1].body, "/messages/2/content", told, sizeof told), LLM_OK);
+        in_check_words(row, row->words, told);
+        CHECK_INT(llm_json_string(sc.req[1].body, "/messages/1/tool_calls/0/function/name", told, sizeof told), LLM_OK);
+        CHECK(told[0] != 0); /* an API refuses an empty one */
+    } else {
+        in_check(row, s, &o.error);
+        CHECK_INT(sc.reqs, ROUNDS);
+        CHECK_INT(runs, ROUNDS);
+    }
+    llm_response_free(&o);
+    works_on(c);
+    finish(c);
+}
+
+static void test_row(in_row *r) {
+    int i, status = 0;
+    row = r;
+    t_case = r->line;
+    for (i = 0; i < KINDS && !is(kinds[i].name); i++) {
+        if (strcmp(kinds[i].name, "status") == 0 && strlen(r->what) == 3 && (status = atoi(r->what)) >= 200) break;
+    }
+    if (i == KINDS) {
+        fprintf(stderr, "data/inputs.txt: what is \"%s\"?\n", r->what);
+        CHECK(i < KINDS);
+        return;
+    }
+    expand();
+    sc_reset();
+    kinds[i].rows++;
+    switch (kinds[i].group) {
+    case CONFIG: test_config(); break;
+    case REQUEST: test_request(); break;
+    case SERVER: test_server(); break;
+    case OTHER:
+    default:
+        if (is("retry"))
+            test_retry();
+        else if (is("tool") || is("tool_forever"))
+            test_tool();
+        else
+            test_every_byte();
+        break;
+    }
+    r->done = 1;
 }
 
 /* A JSON answer and a stream cut at every byte, ended in order, by the length and by a reset: never a crash, never
@@ -312,24 +520,19 @@ static void test_cut_anywhere(void) {
 }
 
 int main(void) {
-    size_t len;
-    char *text = t_read_file("data/inputs.txt", &len), *p;
-    row r;
-    int rows = 0;
-    for (p = text; *p; p += *p == '\n') {
-        char line[200];
-        snprintf(line, sizeof line, "%.*s", (int)(strcspn(p, "\n") < 180 ? strcspn(p, "\n") : 180), p);
-        if (read_row(p, &r)) {
-            t_case = line;
-            test_row(&r);
-            rows++;
-        }
-        p += strcspn(p, "\n");
+    int i;
+    in_read();
+    for (i = 0; i < in_count; i++) {
+        if (strcmp(in_list[i].what, "live") != 0) test_row(&in_list[i]);
+    }
+    in_check_done(0);
+    for (i = 0; i < KINDS; i++) {
+        t_case = kinds[i].name;
+        CHECK(kinds[i].rows > 0);
     }
     t_case = "";
-    CHECK(rows > 100);
     test_cut_anywhere();
-    free(text);
+    free(in.p);
     sc_reset();
     return t_done();
 }

@@ -592,6 +592,37 @@ static llm_status nested(void *user, const llm_tool_call *call, llm_text *result
     return s;
 }
 
+/* Gemini's servers want the signature of a call back with it: the raw member goes along, into the next request and into
+   the conversation. */
+static void test_extra_content(void) {
+    static const char raw[] = "{\"google\": {\"thought_signature\":\"a{b\\\"c\"} }";
+    tools x;
+    llm_response o;
+    llm_conversation *v;
+    llm_request r;
+    size_t size;
+    for (size = 1; size < 40; size++) {
+        r = setup(&x);
+        sc.recv_max = size;
+        CHECK_INT(llm_conversation_new(x.client, &v), LLM_OK);
+        r.conversation = v;
+        sc_answer(200, "", CALLS("{\"id\":\"c1\",\"extra_content\": {\"google\": {\"thought_signature\":\"a{b\\\"c\"} },"
+                                 "\"type\":\"function\",\"function\":{\"name\":\"now\",\"arguments\":\"{}\"}},"
+                                 "{\"id\":\"c2\",\"extra_content\":null,\"function\":{\"name\":\"now\"}}"));
+        sc_answer(200, "", SC_OK_JSON("ok"));
+        CHECK_INT(llm_chat_with_tools(x.client, &r, 0, NULL, NULL, &o), LLM_OK);
+        CHECK_STR(at(1, "/messages/1/tool_calls/0/extra_content"), raw);
+        CHECK_STR(at(1, "/messages/1/tool_calls/1/extra_content"), "(none)");
+        CHECK_INT(v->count, 5);
+        if (v->count == 5) {
+            CHECK_STR(v->list[1].m.tool_calls[0].extra_content, raw);
+            CHECK(v->list[1].m.tool_calls[1].extra_content == NULL);
+        }
+        llm_conversation_free(v);
+        finish(&x, &o);
+    }
+}
+
 static void test_more(void) {
     tools x;
     llm_response o;
@@ -681,6 +712,7 @@ int main(void) {
     test_choice_and_usage();
     test_usage_errors();
     test_more();
+    test_extra_content();
     sc_reset();
     return t_done();
 }

@@ -63,7 +63,7 @@ cuts -DLLM_NO_TLS
 [ ! -f "$BEARSSL_INC/bearssl.h" ] || cuts ""
 
 # no prototype of a private function: bottom-up needs none
-perl -0777 -ne 's{/\*.*?\*/}{ my $c = $&; $c =~ tr/\n//cd; $c }gse; 
+perl -0777 -ne 's{/\*.*?\*/}{ my $c = $&; $c =~ tr/\n//cd; $c }gse;
     while (/^LLMI_FN[^;{}()]*?(\w+)\([^;{}]*?\)\s*;/mg) {
         my ($name, $line) = ($1, 1 + (substr($_, 0, $-[0]) =~ tr/\n//));
         print "line $line: $name\n";

@@ -33,7 +33,8 @@ xargs perl -ne '
     print "$where: tab\n" if /\t/ && !$make;
     print "$where: blank at the end\n" if /[ \t\r]$/;
     my $columns = $_; utf8::decode($columns); $columns =~ s/\n//;
-    my $max = $code && $ARGV =~ /\.(c|h|cpp)$/ ? 120 : 130;
+    # tables of test cases are wide on purpose
+    my $max = $ARGV =~ /\.(c|h|cpp)$/ && $ARGV !~ m{(^|/)tests/} ? 120 : 300;
     print "$where: ", length($columns), " columns\n" if $ARGV !~ /\.md$/ && length($columns) > $max;
     print "$where: no end of line\n" if eof && !/\n$/;
     print "$where: byte 0 or control character\n" if /[\x00-\x08\x0b-\x1f\x7f]/;
