@@ -156,11 +156,10 @@
    LLM_MAX_HEAD                    bytes of a response head with its trailers                 64 KiB
    LLM_MAX_HEADERS                 header lines of a response                                 128
    LLM_MAX_BODY                    bytes of a body that is not a stream                       64 MiB
-   LLM_MAX_EVENT                   bytes of a server-sent event                               16 MiB, freestanding 64
-   KiB
-   LLM_MAX_TEXT                    bytes that a response keeps; also of a tool's result        64 MiB
+   LLM_MAX_EVENT                   bytes of a server-sent event                   16 MiB, freestanding 64 KiB
+   LLM_MAX_TEXT                    bytes that a response keeps; also of a tool's result       64 MiB
    LLM_MAX_REQUEST                 bytes of a request body                                    64 MiB
-   LLM_MAX_JSON_DEPTH              nested arrays and objects, a multiple of 8                 64
+   LLM_MAX_JSON_DEPTH              nested arrays and objects, 8 to 1024                       64
    LLM_MAX_CHOICES                 choices of a response                                      128
    LLM_MAX_TOOL_CALLS              tool calls of a choice                                     128
    LLM_MAX_RETRY_AFTER_MS          a server that asks for more is not asked again             120,000
@@ -214,10 +213,9 @@
    config.allow_plaintext_key. Redirects are not followed.
 
    PRICES
-   llm_usage.cost_usd is the provider's own figure if it sent one, else tokens times the price of the response's
-   model, in integers of 1e-12 USD, by service tier, context length, cached, written and audio tokens. cost_source
-   says how good it is;
-   LLM_COST_UNKNOWN is not 0. The table is of llm_prices_date(); config.prices comes before it.
+   llm_usage.cost_usd is the provider's own figure if it sent one, else tokens times the price of the response's model,
+   in integers of 1e-12 USD, by service tier, context length, cached, written and audio tokens. cost_source says how
+   good it is; LLM_COST_UNKNOWN is not 0. The table is of llm_prices_date(); config.prices comes before it.
    ============================================================================================================ */
 
 #if defined(LLM_OPENAI_IMPLEMENTATION) && defined(__STRICT_ANSI__) && !defined(_WIN32) && \
@@ -6994,6 +6992,14 @@ LLMI_FN const llmi_tls_text *llmi_tls_alert_text(int alert) {
     return llmi_tls_find_text(list, sizeof list / sizeof list[0], alert);
 }
 
+/* What to do about an alert whose name says too little. */
+LLMI_FN const char *llmi_tls_alert_advice(int alert) {
+    if ((alert >= 41 && alert <= 46) || alert == 48 || alert == 49 || alert == 111 || alert == 113 || alert == 114) {
+        return ": the server wants a client certificate, which is not supported, or something between has its own";
+    }
+    return ": the server, or something between that reads along, breaks off the handshake; its log says why";
+}
+
 /* "the server's certificate", or which of the others. */
 LLMI_FN void llmi_tls_which(llm_text *t, int depth) {
     if (depth == 0) llmi_text_puts(t, "the server's certificate");
@@ -7068,6 +7074,9 @@ LLMI_FN void llmi_tls_say(llm_text *t, const llmi_tls_x509 *x, int err, const ch
         llmi_text_addf(t, sent ? "we refused the connection with alert %d" : "the server refused with alert %d",
                        alert);
         if (row != NULL) llmi_text_addf(t, ", %s", row->text);
+        if (row == NULL || llmi_find(row->text, row->text + strlen(row->text), ':') == row->text + strlen(row->text)) {
+            llmi_text_puts(t, sent ? ": what it sent is not what TLS allows" : llmi_tls_alert_advice(alert));
+        }
     } else {
         row = llmi_tls_error_text(err);
         if (row != NULL) llmi_text_puts(t, row->text);
