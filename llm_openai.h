@@ -390,7 +390,7 @@ typedef struct llm_config {
 
 typedef enum llm_role { LLM_USER, LLM_SYSTEM, LLM_DEVELOPER, LLM_ASSISTANT, LLM_TOOL } llm_role;
 
-typedef struct llm_tool_call {
+typedef struct llm_tool_call {   /* begin with = {0}: members may be added */
     const char *id;
     const char *name;
     const char *arguments;      /* JSON text as the model wrote it; not checked unless a handler is called */
@@ -578,7 +578,8 @@ LLM_API llm_status  llm_finish(llm_call *call, llm_response *out);
 LLM_API llm_status  llm_wait(llm_call *const *calls, size_t count, int timeout_ms);
 LLM_API int         llm_call_ready(const llm_call *call);
 /* For an event loop of yours. Read all four after every llm_start() and llm_next(); call llm_next(call, &event, 0)
-   until LLM_PENDING, then wait; take the descriptor out of your loop before llm_finish(). */
+   until LLM_PENDING, then wait; take the descriptor out of your loop before llm_finish(). Taking one out whose serial
+   has changed may fail, because the call has closed it: ignore that. */
 LLM_API int         llm_call_fd(const llm_call *call);          /* -1 while nothing is open (retry wait)           */
 LLM_API unsigned    llm_call_fd_serial(const llm_call *call);   /* changes with every new socket, even if its number
                                                                    does not: register it again                     */
@@ -2444,11 +2445,10 @@ LLMI_FN int llmi_json_is_object(const char *json, size_t n) {
 /* 1 = the object has a member of its own with this key (at most LLMI_JSON_KEY_MAX bytes, no '\0' in it). */
 LLMI_FN int llmi_json_has(const char *object, size_t n, const char *key) {
     const char *p = object, *end = object + n;
-    llmi_json_event e;
     llmi_json j;
     llmi_json_init(&j);
     if (llmi_json_next(&j, &p, end) != LLMI_JSON_OBJECT) return 0;
-    while ((e = llmi_json_next(&j, &p, end)) == LLMI_JSON_KEY) {
+    while (llmi_json_next(&j, &p, end) == LLMI_JSON_KEY) {
         if (j.len <= LLMI_JSON_KEY_MAX && llmi_is(j.text, j.len, key)) return 1;
         llmi_json_skip(&j);
     }
@@ -5640,6 +5640,8 @@ LLMI_FN int llmi_cert_closed(llmi_cert *c, int what) {
     case LLMI_CERT_NOT_AFTER:
         if (!llmi_date_read(&c->not_after, c->tag, c->val, n)) return llmi_cert_bad(c);
         break;
+    case LLMI_CERT_VALIDITY:
+    case LLMI_CERT_EXT: return c->at == LLMI_CERT_NOTHING ? 1 : llmi_cert_bad(c);   /* no part is missing */
     case LLMI_CERT_ALG_OID: llmi_cert_algorithm(c); break;
     case LLMI_CERT_ALG_PARAM: llmi_cert_curve(c); break;
     case LLMI_CERT_EXT_OID: return llmi_cert_extension(c);
@@ -9527,7 +9529,7 @@ LLMI_FN int llmi_conn_closed_clean(llmi_conn *n) {
 }
 
 /* Reads the last bytes of an answer that was left early (the final chunk, say), if they are there. 1 = the connection
-   stands right before the next answer. */
+   stands right before the next answer; -1 = they are still on their way; 0 = it is of no more use. */
 LLMI_FN int llmi_conn_drained(llm_client *c, llmi_conn *n) {
     int drained = 0, rounds = 0;
     size_t len;
@@ -9537,7 +9539,10 @@ LLMI_FN int llmi_conn_drained(llm_client *c, llmi_conn *n) {
         case LLMI_HTTP_END: n->draining = 0; break;
         case LLMI_HTTP_ERROR: return 0;
         case LLMI_HTTP_MORE:
-            if (len == 0 && (drained || ++rounds > 4 || llmi_conn_fill(c, n, 0, &drained) <= 0)) return 0;
+            if (len > 0) break;
+            if (++rounds > 4) return 0;
+            if (drained || llmi_conn_fill(c, n, 0, &drained) == 0) return ++n->draining > 8 ? 0 : -1;
+            if (n->eof) return 0;
             break;
         default: break;
         }
@@ -9552,14 +9557,19 @@ LLMI_FN int llmi_conn_drained(llm_client *c, llmi_conn *n) {
     return 1;
 }
 
-/* A kept connection that is still good, or NULL. */
+/* A kept connection that is still good, or NULL. One whose last bytes are on their way stays for a later call. */
 LLMI_FN llmi_conn *llmi_conn_reuse(llm_client *c) {
-    llmi_conn *n;
-    while ((n = c->idle) != NULL) {
-        c->idle = n->next;
+    llmi_conn **at = &c->idle, *n;
+    while ((n = *at) != NULL) {
+        int drained = llmi_conn_drained(c, n);
+        if (drained < 0) {
+            at = &n->next;
+            continue;
+        }
+        *at = n->next;
         c->idle_count--;
         n->next = NULL;
-        if (llmi_conn_drained(c, n)) return n;
+        if (drained) return n;
         llmi_conn_free(c, n);
     }
     return NULL;
@@ -9907,6 +9917,7 @@ LLMI_FN llmi_step llmi_call_attempt_failed(llm_call *call) {
         return LLMI_STEP_AGAIN;
     }
     call->retries_left--;
+    call->stale_once = 0;           /* the next attempt may meet another one */
     call->retry_delay = delay;
     call->retry_at = now + (uint64_t)delay;
     call->retry_told = 0;
@@ -10219,7 +10230,7 @@ LLMI_FN llmi_step llmi_call_take_head(llm_call *call) {
     id_len = strlen(call->reply.request_id);
     id_len = llmi_redact(call->reply.request_id, id_len, call->key->secret.p, call->key->secret.n,
                          id_len == sizeof call->reply.request_id - 1);
-    call->reply.request_id[id_len] = 0;
+    memset(call->reply.request_id + id_len, 0, sizeof call->reply.request_id - id_len);
     memcpy(call->error.request_id, call->reply.request_id, sizeof call->error.request_id);
     call->error.http_status = h->status;
     call->wire.has_error = call->wire.has_message = 0;

@@ -17,6 +17,7 @@ T=$(mktemp -d "${TMPDIR:-/tmp}/llm_load.XXXXXX") || exit 1
 trap 'rm -rf "$T"' EXIT
 trap 'exit 1' HUP INT TERM
 # shellcheck disable=SC2086  # LOAD_CFLAGS is a list
-"${CC:-cc}" -std=c99 -O2 -g -Wall -Wextra -Wpedantic ${LOAD_CFLAGS:-} -I"$hdr" -isystem "$build/bearssl/inc" \
+strict="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast-qual -Wstrict-prototypes"
+"${CC:-cc}" -std=c99 -O1 -g $strict -Werror ${LOAD_CFLAGS:-} -I"$hdr" -isystem "$build/bearssl/inc" \
     -o "$T/load" load/load.c "$build/libbearssl.a" -lm || { echo "0 passed, 1 failed"; exit 1; }
 "$T/load" "$@"

@@ -1113,6 +1113,7 @@ static void test_request_body(void) {
     c = sc_client(NULL);
     memset(m, 0, sizeof m);
     memset(t, 0, sizeof t);
+    memset(&tc, 0, sizeof tc);
     tc.id = "call_1";
     tc.name = "add";
     tc.arguments = "{\"a\":1}";

@@ -96,6 +96,7 @@ static void test_failing_adds(void) {
             int i;
             sc_reset();
             memset(&o, 0, sizeof o);
+            memset(&tc, 0, sizeof tc);
             tc.id = "c";
             tc.name = "f";
             tc.arguments = "{}";

@@ -126,7 +126,7 @@ long=$(printf '%0120d' 0)
     printf '/* T''ODO later */\n/* not impl''emented */\n\tx\ny \n/* /ro''ot/dir */\n'
     printf 'char k[] = "sk-proj-%s";\n' abcdefghijklmnopqrstuvwxyz0123
     printf 'int %s;\nlast' "$long"
-} > "$T/bad/tests/planted.c"
+} > "$T/bad/tools/planted.c"
 planted check_text.sh 'planted.c:1: unfinished' 'planted.c:2: unfinished' 'planted.c:3: tab' 'planted.c:4: blank' \
     'planted.c:5: path' 'planted.c:6: looks like a key' 'planted.c:7: 1[0-9][0-9] columns' 'planted.c:8: no end of line'
 

@@ -836,7 +836,9 @@ static int step_answer(conn *c) {
         die(c);
         return 0;
     }
-    if (c->in.len && !c->no_read && c->st == CN_ANSWER) {
+    /* once all is sent the next request may come, whatever this end still has to do */
+    int all_sent = c->ended && c->out.len == c->out_at && c->pc >= x->op_count;
+    if (c->in.len && !c->no_read && c->st == CN_ANSWER && !all_sent) {
         if (!c->quiet && !c->refused) note_bad(c, "bytes after the body, or a request before the answer");
         c->in.len = 0;
     }
