@@ -145,10 +145,11 @@ edit 's/#ifndef LLM_OPENAI_C /#if 1 /'
 planted check_compile.sh 'implementation twice in one file'
 
 # ---- warnings ----------------------------------------------------------------------------------------------------------
-in_impl 'LLMI_FN int llmi_planted_sign(size_t n) { return n; }
-#ifdef LLM_NO_FILES
+in_impl 'LLMI_FN int llmi_planted_sign(size_t n) { return n; }'
+planted check_matrix.sh ' c99 extern' 'llmi_planted_sign'
+in_impl '#ifdef LLM_NO_FILES
 LLMI_FN int llmi_planted_switch(int a) { int b; return 1; }
 #endif'
-planted check_matrix.sh ' c99 extern$' 'llmi_planted_sign' 'llmi_planted_switch'
+planted check_matrix.sh 'llmi_planted_switch'
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

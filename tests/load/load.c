@@ -6,7 +6,7 @@
    llm_call_wants() and llm_call_timeout_ms(). Every stream has a scenario, and a text that no other stream has. It must
    end in one of the ways that the scenario allows, and its text must be whole, or the beginning of the whole. Memory,
    descriptors and wake-ups are bounded, processor time while nothing comes. The plan depends on the seed alone, what
-   meets what on the machine. more_load.sh builds and runs it. */
+   meets what on the machine. extra_load.sh builds and runs it. */
 #include "../t.h"
 #include "../mock.h"
 #include <dirent.h>

@@ -1,5 +1,5 @@
 /* two_threads.c [ROUNDS]: two clients in two threads at once, each with a chat, a streamed chat, a polled one and a
-   tool loop over HTTPS against build/mock_server. For more_dynamic.sh: under ThreadSanitizer it shows that two clients
+   tool loop over HTTPS against build/mock_server. For extra_dynamic.sh: under ThreadSanitizer it shows that two clients
    share nothing that is written; under valgrind, with the default malloc, that nothing unwritten is read and nothing
    is lost. */
 #define T_NO_LIB

@@ -1,5 +1,5 @@
 #!/bin/sh
-# more_dynamic.sh: the suites that need no TLS, and test_live_mock with BearSSL compiled in, under MemorySanitizer; two
+# extra_dynamic.sh: the suites that need no TLS, and test_live_mock with BearSSL compiled in, under MemorySanitizer; two
 # threads with a client each under ThreadSanitizer; the same program under valgrind. Each tool first has to find a
 # defect in a program of a few lines: otherwise it does not work here.
 cd "$(dirname "$0")" || exit 1

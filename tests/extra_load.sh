@@ -1,12 +1,12 @@
 #!/bin/sh
-# more_load.sh [STREAMS [SECONDS [SEED]]]: load/load.c, some hundred streams at once with faults, HTTP and HTTPS, under
+# extra_load.sh [STREAMS [SECONDS [SEED]]]: load/load.c, some hundred streams at once with faults, HTTP and HTTPS, under
 # llm_wait() and under an epoll loop. The defaults are for CI; LOAD_CFLAGS adds flags (a sanitizer, say).
 cd "$(dirname "$0")" || exit 1
 build=${BUILD:-$(cd .. && pwd)/build}
 hdr=${HDR:-..}
 MOCK_SERVER=${MOCK_SERVER:-$build/mock_server}
 export MOCK_SERVER
-skip() { echo "SKIPPED more_load: needs $1"; exit 77; }
+skip() { echo "SKIPPED extra_load: needs $1"; exit 77; }
 [ "$(uname -s)" = Linux ] || skip "Linux, for epoll and /proc"
 [ -d /proc/self/fd ] || skip "/proc"
 [ "$(ulimit -H -n)" = unlimited ] || [ "$(ulimit -H -n)" -ge $((2 * ${1:-300} + 100)) ] || skip "more open files"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# more_static.sh: gcc -fanalyzer, clang-tidy and cppcheck read the implementation, with TLS and without. Any finding
+# extra_static.sh: gcc -fanalyzer, clang-tidy and cppcheck read the implementation, with TLS and without. Any finding
 # that is not in the list below is a failure. A defect is planted behind the header, and each tool has to report it:
 # otherwise it has not looked.
 cd "$(dirname "$0")" || exit 1

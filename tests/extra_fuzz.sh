@@ -1,5 +1,5 @@
 #!/bin/sh
-# more_fuzz.sh: replays the inputs of every fuzzer and runs each for a few seconds; fuzz/Makefile says more.
+# extra_fuzz.sh: replays the inputs of every fuzzer and runs each for a few seconds; fuzz/Makefile says more.
 cd "$(dirname "$0")/fuzz" || exit 1
 build=${BUILD:-$(cd ../.. && pwd)/build}
 T=$(mktemp -d "${TMPDIR:-/tmp}/llm_fuzz.XXXXXX") || exit 1
