@@ -721,6 +721,37 @@ static void test_keep_alive(void) {
     }
 }
 
+/* A retry may meet another kept connection that is dead: that is no attempt either. */
+static void test_stale_twice(void) {
+    llm_config f = llm_config_init();
+    llm_response o;
+    llm_client *c;
+    seen s;
+    memset(&s, 0, sizeof s);
+    f.max_retries = 1;
+    f.on_retry = on_retry;
+    f.on_retry_user = &s;
+    sc_reset();
+    sc_conn();
+    sc_answer(200, "", SC_OK_JSON("x"));
+    sc_await();
+    sc_close();
+    sc_conn();
+    sc_answer(429, "retry-after-ms: 5\r\n", "{}");
+    sc_await();
+    sc_close();
+    sc_conn();
+    sc_answer(200, "", SC_OK_JSON("b"));
+    c = sc_client(&f);
+    CHECK_INT(simple(c, 0), LLM_OK);
+    CHECK_INT(go(c, 0, &s, NULL, &o), LLM_OK);
+    CHECK_STR(o.content, "b");
+    CHECK_INT(s.retries, 1);
+    CHECK_INT(sc.opens, 3);
+    llm_response_free(&o);
+    clean(c);
+}
+
 static void test_stale(void) {
     int how, k;
     for (how = 0; how < 4; how++) {
@@ -1763,6 +1794,7 @@ int main(void) {
     test_cancel_by_event();
     test_keep_alive();
     test_stale();
+    test_stale_twice();
     test_early_answer();
     test_short_writes();
     test_odd_answers();
