@@ -10200,8 +10200,8 @@ LLMI_FN void llmi_call_api_error(llm_call *call, int http) {
         memcpy(to, h->location, sizeof to);
         to[llmi_redact(to, strlen(to), call->key->secret.p, call->key->secret.n, 1)] = 0;
         (void)llmi_fail(e, s,
-                        "HTTP %d: %s redirects to %s. Redirects are not followed: set base_url to the right address",
-                        http, call->client->url.host, to[0] ? to : "nowhere");
+                        "HTTP %d: %s redirects%s%s. Redirects are not followed: set base_url to the right address",
+                        http, call->client->url.host, to[0] ? " to " : " without naming a target", to);
     } else {
         (void)llmi_fail(e, s, "HTTP %d from %s: %s%s", http, call->client->url.host,
                         message[0] ? message : "no message", llmi_advice(s));

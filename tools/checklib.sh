@@ -10,7 +10,7 @@ CC=${CC:-cc}
 LC_ALL=C
 export LC_ALL
 [ -f "$HEADER" ] || { echo "no header: $HEADER"; exit 1; }
-T=$(mktemp -d "${TMPDIR:-/tmp}/llm_gate.XXXXXX") || exit 1
+T=$(mktemp -d) || exit 1
 trap 'rm -rf "$T"' EXIT
 trap 'exit 1' HUP INT TERM
 INC=$(cd "$(dirname "$HEADER")" && pwd)
