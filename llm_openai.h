@@ -10808,7 +10808,6 @@ struct llmi_loop {
     size_t          handler_count, handlers_size;
     int             iterations, max_iterations;
     size_t          next;
-    int             message_added;
     llm_text        result;         /* what the model is told of the tool that ran last */
     llm_text        tail;           /* of the body, behind the messages                 */
     llm_text        prompt;         /* to be appended to the conversation               */
