@@ -44,6 +44,12 @@ limit=1
 run "too long" 1 'took longer than 1 s' 'sleep 20; echo "1 passed, 0 failed"'
 limit=5
 run "a skip beside a success" 0 '^1 skipped$' 'echo "SKIPPED x: needs y"; exit 77' 'echo "1 passed, 0 failed"'
+JOBS=3
+export JOBS
+run "three at a time, and one hangs" 1 '^8 passed, 1 failed$' 'sleep 1; echo "2 passed, 0 failed"' 'sleep 20; echo "9 passed, 0 failed"' \
+    'echo "3 passed, 0 failed"' 'echo "3 passed, 0 failed"'
+run "one that kills what it runs under" 1 'failed: *suite1.sh' 'kill -KILL $PPID; sleep 1' 'echo "1 passed, 0 failed"'
+unset JOBS
 run "no suite at all" 1 '0 passed, 1 failed'
 LLM_CI=1
 export LLM_CI
