@@ -19,7 +19,7 @@
        cc -std=c99 -Os -I bearssl/inc app.c llm_openai.c libbearssl.a -o app
    C99 or later; as C++ the declarations are C++98 and the implementation C++11.
 
-   It does not do: TLS 1.3, HTTP/2, proxies, the Responses API, Azure's dated API, compression, certificate revocation.
+   It does not do: TLS 1.3, HTTP/2, SOCKS, the Responses API, Azure's dated API, compression, certificate revocation.
 
    Map. Every section starts with its tag; each uses only sections above it.
      >>api-types     statuses, configuration, request, response
@@ -125,7 +125,7 @@
        Legal in any state, called once.
    LLM_NET_TLS                                                              define as 1: the net hooks do TLS themselves
        LLM_NET_OPEN then has a last argument `secure`; with 1 it must have checked chain and name before it returns 1.
-       BearSSL is not compiled; pins and anchors in the config are LLM_ERR_USAGE.
+       BearSSL is not compiled; pins, anchors and a proxy in the config are LLM_ERR_USAGE.
    Optional, beside the group:
    LLM_NET_FD(ctx, conn)           int for your event loop, -1 = none (default)
    LLM_NET_SERIAL(ctx, conn)       unsigned, counts up with each new descriptor; default 0
@@ -146,6 +146,7 @@
    LLM_NO_SOCKETS                  no default net hooks
    LLM_NO_PRICING                  no price table: cost is LLM_COST_UNKNOWN
    LLM_NO_TOOLS                    no tool loop
+   LLM_NO_PROXY                    no HTTP proxy: 5 kB less on x86-64 with -Os
    LLM_NO_FILES                    no file is read: trust comes from memory
    LLM_NO_ENV                      no environment variable is read
    LLM_USE_GETADDRINFO             names by getaddrinfo(): it blocks every call of the thread and ignores deadlines
@@ -194,10 +195,20 @@
    One thread at a time per client and what belongs to it. Clients are independent. No global state, no thread, no
    signal handler; SIGPIPE does not occur with the default hooks.
 
+   PROXIES
+   config.proxy is http://[user[:password]@]host[:port], port 80 if none is given; "" is none. NULL is the environment:
+   https_proxy or HTTPS_PROXY for an https:// base URL, http_proxy or HTTP_PROXY (not beside REQUEST_METHOD: there a
+   web client may have set it) for an http:// one, then all_proxy or ALL_PROXY; not for loopback hosts, nor for what
+   no_proxy or NO_PROXY lists: names with all below them, addresses, blocks like 10.0.0.0/8, each with :port or
+   without, or *. An https:// server is reached through a tunnel (CONNECT), so that the proxy sees its name and port
+   and nothing else. An http:// request is the proxy's to read: with a key it is refused like any other http://.
+   User and password go to the proxy as Basic, in clear; they are kept like the key. What the proxy refuses is
+   LLM_ERR_CONNECTION with http_status 0: its 403 or 407 is no word of the API's. connect_timeout_ms covers it.
+
    STREAMING
-   States of a call: START, OPEN, HANDSHAKE, SEND, HEAD, BODY, TAIL, DONE; WAIT before another attempt; FAILED. The
-   diagram stands at >>call. Text is told as it comes; tool calls when they are whole, at the end of the answer. A
-   piece is never empty, never cut inside a character, and told once.
+   States of a call: START, OPEN, TUNNEL (of a proxy), HANDSHAKE, SEND, HEAD, BODY, TAIL, DONE; WAIT before another
+   attempt; FAILED. The diagram stands at >>call. Text is told as it comes; tool calls when they are whole, at the end
+   of the answer. A piece is never empty, never cut inside a character, and told once.
 
    TLS AND TRUST
    TLS 1.2, ECDHE with AES-GCM or ChaCha20-Poly1305, no renegotiation. The certificate must chain to an anchor, be in
@@ -276,7 +287,7 @@ extern "C" {
     X(LLM_ERR_QUOTA,          -17, LLM_ERR_RATE_LIMIT) /* 429, 402: no credit; a retry is useless               */ \
     X(LLM_ERR_SERVER,         -18, LLM_ERR_API)        /* 5xx                                                   */ \
     X(LLM_ERR_PROTOCOL,       -19, LLM_ERR_API)        /* broken HTTP, JSON or SSE                              */ \
-    X(LLM_ERR_CONNECTION,     -30, LLM_ERR)            /* name, connect, reset before an answer                 */ \
+    X(LLM_ERR_CONNECTION,     -30, LLM_ERR)            /* name, connect, proxy, reset before an answer          */ \
     X(LLM_ERR_TLS,            -31, LLM_ERR_CONNECTION) /* handshake, certificate, name                          */ \
     X(LLM_ERR_TRUNCATED,      -32, LLM_ERR_CONNECTION) /* the answer broke off; what came is in the response    */ \
     X(LLM_ERR_TIMEOUT,        -40, LLM_ERR)            /* connect, idle or total deadline; HTTP 408             */ \
@@ -302,7 +313,7 @@ LLM_API const char *llm_status_name(llm_status s);
 /* What went wrong. Plain memory: nothing to free, copy it as you like. Never holds the key. */
 typedef struct llm_error {
     llm_status status;
-    int        http_status;      /* 0 = no answer came                                                      */
+    int        http_status;      /* of the server; 0 = no answer came. A proxy's refusal is none: see message */
     int        retryable;        /* 1 = the same request may succeed later                                  */
     char       message[512];     /* for a person: what failed, on what, what to do. UTF-8, may be shortened */
     char       type[64];         /* error.type, error.code, error.param of the answer, "" if absent         */
@@ -360,13 +371,14 @@ typedef struct llm_config {
     const char *model;               /* OPENAI_MODEL; a request's model comes first                                */
     llm_api     api;                 /* LLM_API_CHAT; the other one is LLM_ERR_USAGE in this version               */
     const char *azure_api_version;   /* LLM_ERR_USAGE in this version: use Azure's /openai/v1/ base URL            */
-    int         connect_timeout_ms;  /* name, connect and handshake: 0 = 10 s, negative = none                     */
+    int         connect_timeout_ms;  /* name, connect, proxy, handshake: 0 = 10 s, negative = none                 */
     int         idle_timeout_ms;     /* between two bytes: 0 = 600 s, negative = none                              */
     int         timeout_ms;          /* the whole call with its retries: 0 or negative = none                      */
     int         max_retries;         /* 0 = 2, negative = none                                                     */
     const llm_header *headers;       /* sent with every request, instead of the library's own of the same name     */
     size_t      header_count;
-    const char *proxy;               /* LLM_ERR_USAGE in this version                                              */
+    const char *proxy;               /* http://[user[:password]@]host[:port], with %XX in user and password; "" =  */
+                                     /* none; NULL = HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY: see PROXIES     */
     const llm_anchor *anchors;       /* trust: the first that is given of anchors, ca_pem, ca_file, $SSL_CERT_FILE, */
     size_t      anchor_count;        /* LLM_CA_FILES, LLM_CA_PEM. None found is LLM_ERR_TLS.                        */
     const char *ca_pem;              /* PEM text                                                                   */
@@ -698,6 +710,11 @@ LLM_API llm_status  llm_text_addf(llm_text *text, const char *format, ...);
   #define LLMI_HAS_SOCKETS 0
 #endif
 #define LLMI_HAS_NET (LLMI_HAS_SOCKETS || LLMI_OWN_NET)
+#if defined(LLM_NO_PROXY) || LLMI_NET_SECURE
+  #define LLMI_HAS_PROXY 0
+#else
+  #define LLMI_HAS_PROXY 1
+#endif
 #ifdef LLM_NO_PRICING
   #define LLMI_HAS_PRICING 0
 #else
@@ -2955,6 +2972,167 @@ LLMI_FN int llmi_url_loopback(const llmi_url *u) {
     return n >= 9 && memcmp(u->host + n - 9, "localhost", 9) == 0 && (n == 9 || u->host[n - 10] == '.');
 }
 
+/* ---- the proxy: where it is, and what goes past it ------------------------------------------------------------ */
+#if LLMI_HAS_PROXY
+typedef struct llmi_proxy {
+    llmi_url    url;          /* host "" = no proxy                                                          */
+    const char *from;         /* "config.proxy", or the variable's name                                      */
+    char       *secret;       /* "user:password", a NUL, the same in base64; NULL = none. The one lasting copy */
+    size_t      secret_size;
+    size_t      plain_n;      /* of "user:password"                                                          */
+    size_t      user_n;       /* of "user:"                                                                  */
+} llmi_proxy;
+
+LLMI_FN void llmi_proxy_free(llmi_proxy *p, llmi_mem *mem) {
+    if (p->secret != NULL) llmi_wipe(p->secret, p->secret_size);
+    llmi_mem_free(mem, p->secret, p->secret_size);
+    p->secret = NULL;
+    p->secret_size = 0;
+}
+
+/* RFC 7617: "user:password", without control characters; a ':' ends the user. NULL, or what is wrong. */
+LLMI_FN const char *llmi_proxy_user(llmi_proxy *p, const char *s, size_t n) {
+    static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    unsigned char *out = (unsigned char *)p->secret;
+    size_t i, k = 0;
+    for (i = 0; i < n; i++) {
+        int c = (unsigned char)s[i];
+        if (c == '%') {
+            int high = i + 2 < n ? llmi_hex((unsigned char)s[i + 1]) : -1;
+            int low = high < 0 ? -1 : llmi_hex((unsigned char)s[i + 2]);
+            if (low < 0) return "in user or password a '%' is not followed by two hexadecimal digits";
+            c = high * 16 + low;
+            i += 2;
+            if (c == ':' && p->user_n == 0) return "the user name has a ':'";
+        }
+        if (c < 0x20 || c == 0x7F) return "user or password has a control character";
+        out[k++] = (unsigned char)c;
+        if (c == ':' && p->user_n == 0) p->user_n = k;
+    }
+    if (p->user_n == 0) {
+        out[k++] = ':';
+        p->user_n = k;
+    }
+    p->plain_n = k;
+    out[k] = 0;
+    p->secret[p->secret_size - 1] = 0;
+    out += k + 1;
+    for (i = 0; i < p->plain_n; i += 3) {
+        const unsigned char *in = (const unsigned char *)p->secret + i;
+        size_t left = p->plain_n - i;
+        uint32_t v = (uint32_t)in[0] << 16 | (left > 1 ? (uint32_t)in[1] << 8 : 0) | (left > 2 ? in[2] : 0u);
+        *out++ = (unsigned char)set[v >> 18];
+        *out++ = (unsigned char)set[v >> 12 & 63];
+        *out++ = (unsigned char)(left > 1 ? set[v >> 6 & 63] : '=');
+        *out++ = (unsigned char)(left > 2 ? set[v & 63] : '=');
+    }
+    *out = 0;
+    return NULL;
+}
+
+/* [http://][user[:password]@]host[:port][/] with blanks around it or without; nothing is no proxy. No message repeats
+   any of it. On failure the proxy still has to be freed. */
+LLMI_FN llm_status llmi_proxy_parse(llmi_proxy *p, llmi_mem *mem, const char *s, const char *from, llm_error *e) {
+    const char *why = NULL;
+    size_t n = strlen(s), i = 0, user = 0;
+    memset(p, 0, sizeof *p);
+    p->from = from;
+    while (llmi_is_blank(*s)) s++, n--;
+    while (n > 0 && llmi_is_blank(s[n - 1])) n--;
+    if (n == 0) return LLM_OK;
+    while (i < n && llmi_is_tchar((unsigned char)s[i])) i++;
+    if (n - i >= 3 && memcmp(s + i, "://", 3) == 0) {
+        if (!llmi_is_nocase(s, i, "http")) why = "its scheme is not http, the only way to a proxy that is possible";
+        s += i + 3;
+        n -= i + 3;
+    }
+    for (i = 0; i < n && s[i] != '/' && s[i] != '?' && s[i] != '#'; i++) {
+        if (s[i] == '@') user = i + 1;
+    }
+    if (why == NULL && i < n && !llmi_is(s + i, n - i, "/")) {
+        why = "something stands behind host and port; in user or password write '/', '?' and '#' as %XX";
+    }
+    p->url.port = 80;
+    if (why == NULL) why = llmi_url_authority(&p->url, s + user, i - user);
+    if (why == NULL && user > 1) {
+        p->secret_size = user + 1 + (user + 2) / 3 * 4 + 1;
+        p->secret = (char *)llmi_mem_alloc(mem, p->secret_size);
+        if (p->secret == NULL) {
+            p->secret_size = 0;
+            return llmi_fail_memory(e);
+        }
+        why = llmi_proxy_user(p, s, user - 1);
+    }
+    if (why == NULL) return LLM_OK;
+    return llmi_fail(e, LLM_ERR_USAGE, "%s: %s. It has to be http://[user:password@]host[:port]", from, why);
+}
+
+/* A decimal number of 1 to 5 digits, -1 if it is none. */
+LLMI_FN int32_t llmi_proxy_number(const char *s, size_t n) {
+    int32_t v = 0;
+    size_t i;
+    for (i = 0; i < n && i < 5 && llmi_is_digit((unsigned char)s[i]); i++) v = v * 10 + (s[i] - '0');
+    return n > 0 && i == n ? v : -1;
+}
+
+/* An address, brackets or not; an IPv4 one as ::ffff:a.b.c.d. Returns its bits as written, 0: it is none. */
+LLMI_FN int llmi_proxy_address(const char *s, size_t n, unsigned char out[16]) {
+    memset(out, 0, 10);
+    out[10] = out[11] = 0xFF;
+    if (llmi_ip4_parse(s, n, out + 12)) return 32;
+    if (n >= 2 && s[0] == '[' && s[n - 1] == ']') s++, n -= 2;
+    return llmi_ip6_parse(s, n, out) ? 128 : 0;
+}
+
+/* Whether one entry of NO_PROXY names the host and port: "*", a domain (with what is below it), an address, a block
+   of addresses; ":port" may follow. */
+LLMI_FN int llmi_proxy_entry(const llmi_url *u, const char *s, size_t n) {
+    static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+    unsigned char ours[16], theirs[16];
+    size_t host = strlen(u->host), i, colon = 0, colons = 0;
+    int width;
+    for (i = 0; i < n; i++) {
+        if (s[i] == ':') colon = i, colons++;
+    }
+    if (colons == 1 || (colons > 0 && s[colon - 1] == ']')) {
+        if (llmi_proxy_number(s + colon + 1, n - colon - 1) != u->port) return 0;
+        n = colon;
+    }
+    if (n == 1 && s[0] == '*') return 1;
+    for (i = 0; i < n && s[i] != '/'; i++) {}
+    width = llmi_proxy_address(s, i, theirs);
+    if (width != 0) {
+        int32_t bits = i < n ? llmi_proxy_number(s + i + 1, n - i - 1) : width;
+        size_t whole;
+        if (llmi_proxy_address(u->host, host, ours) == 0 || bits < 0 || bits > width) return 0;
+        if ((memcmp(ours, mapped, 12) == 0) != (memcmp(theirs, mapped, 12) == 0)) return 0;   /* ::/0 is IPv6 only */
+        bits += 128 - width;
+        whole = (size_t)bits / 8;
+        return memcmp(ours, theirs, whole) == 0 &&
+               (bits % 8 == 0 || ((ours[whole] ^ theirs[whole]) >> (8 - bits % 8)) == 0);
+    }
+    if (i < n || u->ip != 0) return 0;
+    if (n > 1 && s[0] == '*' && s[1] == '.') s++, n--;
+    if (n > 0 && s[0] == '.') s++, n--;
+    if (n > 0 && s[n - 1] == '.') n--;
+    if (u->host[host - 1] == '.') host--;
+    if (n == 0 || n > host || (n < host && u->host[host - n - 1] != '.')) return 0;
+    for (i = 0; i < n && llmi_lower((unsigned char)s[i]) == u->host[host - n + i]; i++) {}
+    return i == n;
+}
+
+/* list: entries with commas or blanks between them. */
+LLMI_FN int llmi_proxy_passed_by(const llmi_url *u, const char *list) {
+    while (*list != 0) {
+        size_t n = 0;
+        while (list[n] != 0 && list[n] != ',' && !llmi_is_blank(list[n])) n++;
+        if (n > 0 && llmi_proxy_entry(u, list, n)) return 1;
+        list += n + (list[n] != 0);
+    }
+    return 0;
+}
+#endif
+
 /* ============================================================================================================
    >>http                                   HTTP/1.1 request head and incremental response reader (RFC 9110, 9112)
    Bytes in, events out: no I/O, no allocation, no line buffer. Strict, with these choices:
@@ -2975,7 +3153,9 @@ LLMI_FN int llmi_url_loopback(const llmi_url *u) {
 /* ---- request ------------------------------------------------------------------------------------------------ */
 typedef struct llmi_http_request {
     const llmi_url *url;
-    const char *method, *path;             /* path starts with '/', is joined to url->path                  */
+    const char *method, *path;             /* path starts with '/', is joined to url->path; NULL: CONNECT   */
+    int         to_proxy;                  /* the target is the whole URL (RFC 9112 3.2.2)                  */
+    const char *proxy_auth;                /* base64, NULL = none                                           */
     int         stream;
     size_t      content_length;
     const char *key;                       /* not NUL-terminated                                            */
@@ -3000,7 +3180,8 @@ LLMI_FN int llmi_http_header_ok(const char *name, const char *value) {
 /* Names that decide framing, routing or the connection: a user's header must not have one of them. */
 LLMI_FN int llmi_http_header_reserved(const char *name) {
     static const char *const names[] = {"Connection", "Content-Length", "Expect", "Host", "Keep-Alive",
-                                        "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"};
+                                        "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer",
+                                        "Transfer-Encoding", "Upgrade"};
     size_t i;
     for (i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (llmi_is_nocase(name, strlen(name), names[i])) return 1;
@@ -3022,27 +3203,41 @@ LLMI_FN void llmi_http_put(llm_text *t, const llmi_http_request *r, const char *
     llmi_text_puts(t, "\r\n");
 }
 
+LLMI_FN void llmi_http_put_line(llm_text *t, const llm_header *h) {
+    llmi_text_puts(t, h->name);
+    llmi_text_puts(t, ": ");
+    llmi_text_puts(t, h->value);
+    llmi_text_puts(t, "\r\n");
+}
+
+/* Host and port; the default port left out, unless it must be there. */
+LLMI_FN void llmi_http_put_authority(llm_text *t, const llmi_url *u, int with_port) {
+    if (u->ip == 6) llmi_text_putc(t, '[');
+    llmi_text_puts(t, u->host);
+    if (u->ip == 6) llmi_text_putc(t, ']');
+    if (with_port || u->port != (u->secure ? 443 : 80)) {
+        llmi_text_putc(t, ':');
+        llmi_text_uint(t, u->port);
+    }
+}
+
 /* RFC 9112 3.2.1: the base URL's path, the path of the call, the base URL's query. */
 LLMI_FN void llmi_http_put_target(llm_text *t, const llmi_http_request *r) {
     const char *s = r->path;
+    if (s == NULL) {          /* RFC 9112 3.2.3 */
+        llmi_http_put_authority(t, r->url, 1);
+        return;
+    }
+    if (r->to_proxy) {
+        llmi_text_puts(t, "http://");
+        llmi_http_put_authority(t, r->url, 0);
+    }
     llmi_text_put(t, r->url->path, r->url->path_len);
     llmi_text_puts(t, r->path);
     if (r->url->query_len == 0) return;
     while (*s != 0 && *s != '?') s++;
     llmi_text_putc(t, *s == '?' ? '&' : '?');
     llmi_text_put(t, r->url->query, r->url->query_len);
-}
-
-/* RFC 9110 7.2: as in the URL, the default port left out. */
-LLMI_FN void llmi_http_put_host(llm_text *t, const llmi_url *u) {
-    llmi_text_puts(t, u->ip == 6 ? "Host: [" : "Host: ");
-    llmi_text_puts(t, u->host);
-    if (u->ip == 6) llmi_text_putc(t, ']');
-    if (u->port != (u->secure ? 443 : 80)) {
-        llmi_text_putc(t, ':');
-        llmi_text_uint(t, u->port);
-    }
-    llmi_text_puts(t, "\r\n");
 }
 
 /* All up to and with the blank line. The one place that writes the key: wipe the text once it is sent. */
@@ -3055,8 +3250,22 @@ LLMI_FN void llmi_http_write_head(llm_text *t, const llmi_http_request *r) {
     llmi_text_putc(t, ' ');
     llmi_http_put_target(t, r);
     llmi_text_puts(t, " HTTP/1.1\r\n");
-    llmi_http_put_host(t, r->url);
+    llmi_text_puts(t, "Host: ");       /* RFC 9110 7.2: as in the URL */
+    llmi_http_put_authority(t, r->url, r->path == NULL);
+    llmi_text_puts(t, "\r\n");
     llmi_http_put(t, r, "User-Agent", "", agent, sizeof agent - 1);
+    if (r->proxy_auth != NULL) {
+        llmi_http_put(t, r, "Proxy-Authorization", "Basic ", r->proxy_auth, strlen(r->proxy_auth));
+    }
+    if (r->path == NULL) {             /* of what is for the server the proxy sees nothing else */
+        for (i = 0; i < r->header_count; i++) {
+            if (llmi_is_nocase(r->headers[i].name, strlen(r->headers[i].name), "User-Agent")) {
+                llmi_http_put_line(t, &r->headers[i]);
+            }
+        }
+        llmi_text_puts(t, "\r\n");
+        return;
+    }
     if (r->stream) llmi_http_put(t, r, "Accept", "", both, sizeof both - 1);
     else llmi_http_put(t, r, "Accept", "", json, sizeof json - 1);
     if (body) {
@@ -3072,12 +3281,7 @@ LLMI_FN void llmi_http_write_head(llm_text *t, const llmi_http_request *r) {
     if (r->project != NULL && *r->project != 0) {
         llmi_http_put(t, r, "OpenAI-Project", "", r->project, strlen(r->project));
     }
-    for (i = 0; i < r->header_count; i++) {
-        llmi_text_puts(t, r->headers[i].name);
-        llmi_text_puts(t, ": ");
-        llmi_text_puts(t, r->headers[i].value);
-        llmi_text_puts(t, "\r\n");
-    }
+    for (i = 0; i < r->header_count; i++) llmi_http_put_line(t, &r->headers[i]);
     llmi_text_puts(t, "\r\n");
 }
 
@@ -3154,6 +3358,7 @@ typedef struct llmi_http {
     unsigned    pos;                /* bytes of the status line, digits or bytes of a chunk's first line    */
     llmi_http_field field;
     unsigned char minor, trailer;   /* of HTTP/1.x; reading trailers                                        */
+    unsigned char connect;          /* of a proxy: the message ends with its head (RFC 9110 9.3.6)          */
     unsigned char name_len, value_len, value_over;   /* over: more than blanks did not fit                  */
     char        name[20];           /* what came of it, if not at once; 20 bytes are none of ours           */
     char        value[160];
@@ -3467,7 +3672,9 @@ LLMI_FN void llmi_http_take(llmi_http *h) {
 LLMI_FN void llmi_http_next_head(llmi_http *h) {
     size_t head_left = h->head_left;
     unsigned lines = h->lines;
+    unsigned char connect = h->connect;
     llmi_http_init(h);
+    h->connect = connect;
     h->started = 1;
     h->head_left = head_left;
     h->lines = lines;
@@ -3487,6 +3694,10 @@ LLMI_FN void llmi_http_head_end(llmi_http *h) {
     }
     if (h->status < 200) {
         llmi_http_next_head(h);
+        return;
+    }
+    if (h->connect) {
+        h->state = LLMI_HTTP_DONE;
         return;
     }
     h->keep_alive = (f & LLMI_HTTP_CLOSE) == 0 && (h->minor == 1 || (f & LLMI_HTTP_KEEP) != 0);
@@ -9205,6 +9416,9 @@ struct llm_client {
     char       *strings;
     size_t      strings_size;
     llmi_url    url;
+#if LLMI_HAS_PROXY
+    llmi_proxy  proxy;
+#endif
     llmi_key   *key;
     llm_error   error;         /* llm_last_error()                                                   */
     llmi_conn  *idle;          /* kept connections, the last used first                              */
@@ -9283,9 +9497,15 @@ LLMI_FN const char *llmi_setting(void *ctx, const char *given, const char *varia
     return *p == 0 ? NULL : v;
 }
 
-/* What is not in this version is refused by name: silently going without a proxy would be worse. */
+/* What is not in this version or build is refused by name: silently going without a proxy would be worse. */
 LLMI_FN llm_status llmi_config_refuse(const llm_config *c, llm_error *e) {
-    if (c->proxy != NULL) return llmi_fail(e, LLM_ERR_USAGE, "config.proxy is not supported by this version");
+#if !LLMI_HAS_PROXY
+    if (c->proxy != NULL && c->proxy[0] != 0) {
+        return llmi_fail(e, LLM_ERR_USAGE, LLMI_NET_SECURE
+                         ? "config.proxy cannot be used with LLM_NET_TLS: the net hooks make the connection"
+                         : "config.proxy: this build goes through no proxy (LLM_NO_PROXY)");
+    }
+#endif
     if (c->api != LLM_API_CHAT) {
         return llmi_fail(e, LLM_ERR_USAGE,
                          "config.api: LLM_API_RESPONSES is not supported by this version; use LLM_API_CHAT");
@@ -9327,9 +9547,77 @@ LLMI_FN llm_status llmi_config_headers(const llm_config *c, llm_error *e) {
     return LLM_OK;
 }
 
-/* Where the key may go, and what the build can do. */
+/* The proxy on the way to the server, if the two are not the same machine's business. */
+LLMI_FN llm_status llmi_client_proxy(llm_client *c, const char *given, llm_error *e) {
+#if LLMI_HAS_PROXY
+    static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY",
+                                        "all_proxy", "ALL_PROXY"};
+    void *ctx = c->mem.ctx;
+    const char *from = "config.proxy", *list;
+    size_t i;
+    c->config.proxy = NULL;            /* it may hold a password: nothing keeps it but c->proxy */
+    if (given == NULL) {
+        if (llmi_url_loopback(&c->url)) return LLM_OK;
+        list = llmi_setting(ctx, NULL, "no_proxy");
+        if (list == NULL) list = llmi_setting(ctx, NULL, "NO_PROXY");
+        if (list != NULL && llmi_proxy_passed_by(&c->url, list)) return LLM_OK;
+        for (i = 0; i < 6 && given == NULL; i++) {
+            if (i < 4 && c->url.secure != (i < 2)) continue;
+            if (i == 3 && LLM_GETENV(ctx, "REQUEST_METHOD") != NULL) continue;   /* a CGI's client may have set it */
+            given = llmi_setting(ctx, NULL, from = names[i]);
+        }
+        if (given == NULL) return LLM_OK;
+    }
+    return llmi_proxy_parse(&c->proxy, &c->mem, given, from, e);
+#else
+    (void)c;
+    (void)given;
+    (void)e;
+    return LLM_OK;
+#endif
+}
+
+/* The proxy that is on the way, NULL if there is none. */
+LLMI_FN const llmi_url *llmi_client_via(const llm_client *c) {
+#if LLMI_HAS_PROXY
+    if (c->proxy.url.host[0] != 0) return &c->proxy.url;
+#endif
+    (void)c;
+    return NULL;
+}
+
+/* What the user has to look at when the other end is not there. */
+LLMI_FN const char *llmi_client_named(const llm_client *c) {
+#if LLMI_HAS_PROXY
+    if (llmi_client_via(c) != NULL) return c->proxy.from;
+#endif
+    (void)c;
+    return "base_url";
+}
+
+/* Where the key may go. */
+LLMI_FN llm_status llmi_client_key_safe(const llm_client *c, size_t key_len, llm_error *e) {
+    const llmi_url *via = llmi_client_via(c);
+    if (c->url.secure || key_len == 0 || c->config.allow_plaintext_key) return LLM_OK;
+    if (!llmi_url_loopback(&c->url)) {
+        return llmi_fail(e, LLM_ERR_USAGE,
+                         "base_url is http:// and %s is not loopback: the key would be readable on the way. "
+                         "Use https://, or set config.allow_plaintext_key",
+                         c->url.host);
+    }
+    if (via != NULL && !llmi_url_loopback(via)) {
+        return llmi_fail(e, LLM_ERR_USAGE,
+                         "base_url is http:// and the proxy %s is not loopback: the key would be readable there. "
+                         "Use https://, no proxy (config.proxy \"\"), or set config.allow_plaintext_key",
+                         via->host);
+    }
+    return LLM_OK;
+}
+
+/* What the build can do, and where the key may go. */
 LLMI_FN llm_status llmi_client_check(const llm_client *c, llm_error *e) {
     const llm_config *f = &c->config;
+    llm_status s;
     size_t i;
     if (!LLMI_HAS_NET) {
         return llmi_fail(e, LLM_ERR_USAGE,
@@ -9340,12 +9628,8 @@ LLMI_FN llm_status llmi_client_check(const llm_client *c, llm_error *e) {
                          "this build has no TLS (LLM_NO_TLS): base_url must be http://, for a pipe that is "
                          "secured already");
     }
-    if (!c->url.secure && c->key->n > 0 && !f->allow_plaintext_key && !llmi_url_loopback(&c->url)) {
-        return llmi_fail(e, LLM_ERR_USAGE,
-                         "base_url is http:// and %s is not loopback: the key would be readable on the way. "
-                         "Use https://, or set config.allow_plaintext_key",
-                         c->url.host);
-    }
+    s = llmi_client_key_safe(c, c->key->n, e);
+    if (s != LLM_OK) return s;
 #if LLMI_HAS_TLS
     for (i = 0; i < f->pin_count; i++) {
         if (f->pins == NULL || f->pins[i] == NULL || !llmi_tls_pin_ok(f->pins[i])) {
@@ -9353,6 +9637,7 @@ LLMI_FN llm_status llmi_client_check(const llm_client *c, llm_error *e) {
         }
     }
 #else
+    (void)f;
     (void)i;
 #endif
     return LLM_OK;
@@ -9589,9 +9874,9 @@ LLMI_FN void llmi_conn_keep(llm_client *c, llmi_conn *n) {
 /* ============================================================================================================
    >>call                                          the one engine: a request from its body to its answer, with retries
 
-     START -> OPEN -> HANDSHAKE -> SEND -> HEAD -> BODY -> TAIL -> DONE
-       |        `--------`---------`------`--------`-- failed -> WAIT -> START, or FAILED
-       `-- kept connection ---------^
+     START -> OPEN -> (TUNNEL) -> HANDSHAKE -> SEND -> HEAD -> BODY -> TAIL -> DONE
+       |        `--------`------------`---------`------`--------`-- failed -> WAIT -> START, or FAILED
+       `-- kept connection ----------------------^
 
    Each step does at most one wait, in a net hook or in LLM_SLEEP_MS. Blocking functions call steps with a time to wait,
    non-blocking ones with 0.
@@ -9600,6 +9885,7 @@ LLMI_FN void llmi_conn_keep(llm_client *c, llmi_conn *n) {
 typedef enum llmi_call_state {
     LLMI_CALL_START,       /* no connection; takes a kept one or makes one                                        */
     LLMI_CALL_OPEN,        /* waits for LLM_NET_OPEN; the connect deadline runs                                   */
+    LLMI_CALL_TUNNEL,      /* CONNECT goes out from `text`, then waits for its answer; the connect deadline runs  */
     LLMI_CALL_HANDSHAKE,   /* waits for TLS records; the connect deadline runs                                    */
     LLMI_CALL_SEND,        /* `text` goes out from `sent` on; the idle deadline runs from here                    */
     LLMI_CALL_HEAD,        /* waits for the final response head; `text` is kept for another attempt               */
@@ -9626,10 +9912,10 @@ struct llm_call {
     llmi_conn      *conn;
     llm_text        text;            /* [room for the head][body]: one block, so that one SEND takes both     */
     size_t          head_room;       /* where the body starts                                                 */
-    size_t          head_at;         /* where this attempt's head starts; the head ends at head_room          */
+    size_t          head_at;         /* where this attempt's head starts (or CONNECT's); it ends at head_room */
     size_t          sent;            /* bytes from head_at on that are sent                                   */
     size_t          messages_end;    /* where another message would be written                                */
-    int             head_has_key;    /* the key stands in text now                                            */
+    int             head_has_key;    /* the key or the proxy's password stands in text now                    */
     int             keep_text;       /* the tool loop needs it after the answer                               */
     int             send_failed;     /* the peer may still have answered: try to receive                      */
     int             unsent;          /* the answer came before the request was sent                           */
@@ -9799,11 +10085,27 @@ LLMI_FN llm_status llmi_check_request(const llm_client *c, const llm_request *r,
     return LLM_OK;
 }
 
-LLMI_FN void llmi_call_head(llm_call *call, llm_text *t, size_t content_length) {
+/* The head of the request, or of the CONNECT before it. */
+LLMI_FN void llmi_call_head(llm_call *call, llm_text *t, size_t content_length, int tunnel) {
     const llm_config *f = &call->client->config;
     llmi_http_request h;
     memset(&h, 0, sizeof h);
     h.url = &call->client->url;
+    h.headers = f->headers;
+    h.header_count = f->header_count;
+#if LLMI_HAS_PROXY
+    h.to_proxy = llmi_client_via(call->client) != NULL && !h.url->secure;
+    if (call->client->proxy.secret != NULL && (tunnel || h.to_proxy)) {
+        h.proxy_auth = call->client->proxy.secret + call->client->proxy.plain_n + 1;
+    }
+    if (tunnel) {
+        h.method = "CONNECT";
+        llmi_http_write_head(t, &h);
+        return;
+    }
+#else
+    (void)tunnel;
+#endif
     h.method = "POST";
     h.path = "/chat/completions";
     h.stream = call->stream;
@@ -9812,38 +10114,43 @@ LLMI_FN void llmi_call_head(llm_call *call, llm_text *t, size_t content_length) 
     h.key_len = call->key->n;
     h.organization = f->organization;
     h.project = f->project;
-    h.headers = f->headers;
-    h.header_count = f->header_count;
     llmi_http_write_head(t, &h);
 }
 
 /* Room for a head in front of the body that is written next. */
 LLMI_FN void llmi_call_make_room(llm_call *call) {
     llm_text count;
+    size_t n;
     llmi_text_counting(&count);
-    llmi_call_head(call, &count, (size_t)-1);
-    call->head_room = count.n;
-    if (llmi_text_reserve(&call->text, count.n)) {
-        memset(call->text.p, ' ', count.n);
-        call->text.n = count.n;
+    llmi_call_head(call, &count, (size_t)-1, 0);
+    n = count.n;
+    if (llmi_client_via(call->client) != NULL) {
+        llmi_text_counting(&count);
+        llmi_call_head(call, &count, 0, 1);
+        if (count.n > n) n = count.n;
+    }
+    call->head_room = n;
+    if (llmi_text_reserve(&call->text, n)) {
+        memset(call->text.p, ' ', n);
+        call->text.n = n;
     }
 }
 
 /* Writes this attempt's head right in front of the body: the only place where the key stands in a buffer. 0: it is
    longer than at the start of the call, because a borrowed header was changed. */
-LLMI_FN int llmi_call_write_head(llm_call *call) {
+LLMI_FN int llmi_call_write_head(llm_call *call, int tunnel) {
     size_t body = call->text.n - call->head_room;
     llm_text t;
     char first = call->text.p[call->head_room];
     llmi_text_counting(&t);
-    llmi_call_head(call, &t, body);
+    llmi_call_head(call, &t, body, tunnel);
     if (t.n > call->head_room) {
         (void)llmi_fail(&call->error, LLM_ERR_USAGE, "config.headers was changed while a call was running");
         return 0;
     }
     call->head_at = call->head_room - t.n;
     llmi_text_fixed(&t, call->text.p + call->head_at, t.n + 1);
-    llmi_call_head(call, &t, body);
+    llmi_call_head(call, &t, body, tunnel);
     call->text.p[call->head_room] = first;      /* the fixed text's NUL stood on it */
     call->head_has_key = 1;
     call->sent = 0;
@@ -9898,6 +10205,20 @@ LLMI_FN int64_t llmi_call_backoff(llm_call *call) {
     return base - base * (r[0] * 256 + r[1]) / (4 * 65536);
 }
 
+/* The wait that is asked for is longer than ours may be: how long it is belongs into the message. */
+LLMI_FN void llmi_call_add_wait(llm_error *e) {
+    llm_text t;
+    size_t n = strlen(e->message);
+    if (n > sizeof e->message - 100) {
+        n = sizeof e->message - 100;
+        while (n > 0 && ((unsigned char)e->message[n] & 0xC0) == 0x80) n--;
+    }
+    llmi_text_fixed(&t, e->message + n, sizeof e->message - n);
+    llmi_text_addf(&t, ". To be asked again in %lld seconds: more than LLM_MAX_RETRY_AFTER_MS",
+                   (long long)(e->retry_after_ms / 1000));
+    (void)llmi_text_cstr(&t);
+}
+
 /* This attempt has failed, call->error says how: another one, or the end. */
 LLMI_FN llmi_step llmi_call_attempt_failed(llm_call *call) {
     llm_error *e = &call->error;
@@ -9910,7 +10231,10 @@ LLMI_FN llmi_step llmi_call_attempt_failed(llm_call *call) {
     llmi_call_drop(call, 0);
     e->attempts = call->attempts;
     delay = e->retry_after_ms >= 0 ? e->retry_after_ms : llmi_call_backoff(call);
-    if (delay > LLM_MAX_RETRY_AFTER_MS) again = 0;
+    if (e->retry_after_ms > LLM_MAX_RETRY_AFTER_MS && e->retryable) {
+        llmi_call_add_wait(e);
+        again = 0;
+    }
     if (again && call->has_deadline && now + (uint64_t)delay >= call->deadline) again = 0;
     if (!again) {
         llmi_call_end(call, LLMI_CALL_FAILED);
@@ -9935,11 +10259,20 @@ LLMI_FN llmi_step llmi_call_fail_now(llm_call *call) {
     return LLMI_STEP_AGAIN;
 }
 
+/* The machine that is spoken to, with words to stand before its name: within a tunnel it is the server. */
+LLMI_FN const llmi_url *llmi_call_peer(const llm_call *call, const char **the) {
+    const llmi_url *via = llmi_client_via(call->client);
+    *the = "";
+    if (via == NULL || (call->client->url.secure && call->state > LLMI_CALL_TUNNEL)) return &call->client->url;
+    *the = "the proxy ";
+    return via;
+}
+
 /* The connection broke before a byte of the answer: a kept one had probably been closed by the server long ago, which
    is no attempt of ours; a fresh one takes its place at once. */
 LLMI_FN llmi_step llmi_call_broke(llm_call *call) {
     llmi_conn *n = call->conn;
-    const char *when;
+    const char *when, *the, *host = llmi_call_peer(call, &the)->host;
     if (n->requests > 0 && !call->stale_once && call->state <= LLMI_CALL_HEAD && !n->http.started) {
         llmi_log(call->client, LLM_LOG_DEBUG, "kept connection was closed; opening a new one");
         llmi_call_wipe_head(call);
@@ -9958,11 +10291,11 @@ LLMI_FN llmi_step llmi_call_broke(llm_call *call) {
     when = call->send_failed ? "while the request was sent"
          : n->http.started ? "within the response head" : "before it answered";
     if (n->eof == LLM_NET_CLOSED) {
-        (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "%s closed the connection %s", call->client->url.host, when);
+        (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "%s%s closed the connection %s", the, host, when);
     } else {
         const char *why = LLM_NET_WHY(call->client->mem.ctx, &n->net);
-        (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "the connection to %s broke %s%s%s", call->client->url.host,
-                        when, why[0] ? ": " : "", why);
+        (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "the connection to %s%s broke %s%s%s", the, host, when,
+                        why[0] ? ": " : "", why);
     }
     return llmi_call_attempt_failed(call);
 }
@@ -9981,6 +10314,7 @@ LLMI_FN int64_t llmi_call_left(const llm_call *call, uint64_t now) {
     int64_t left = -1, total;
     switch (call->state) {
     case LLMI_CALL_OPEN:
+    case LLMI_CALL_TUNNEL:
     case LLMI_CALL_HANDSHAKE: left = llmi_left(now, call->state_since, call->connect_ms); break;
     case LLMI_CALL_SEND:
     case LLMI_CALL_HEAD:
@@ -10018,22 +10352,41 @@ LLMI_FN llmi_step llmi_step_start(llm_call *call) {
     call->state_since = llmi_now(c);
     call->state = LLMI_CALL_OPEN;
     if (n->requests > 0) {
-        if (!llmi_call_write_head(call)) return llmi_call_fail_now(call);
+        if (!llmi_call_write_head(call, 0)) return llmi_call_fail_now(call);
         call->last_byte = call->state_since;
         call->state = LLMI_CALL_SEND;
     }
     return LLMI_STEP_AGAIN;
 }
 
+/* The way to the server is open. */
+LLMI_FN llmi_step llmi_call_opened(llm_call *call) {
+    llm_client *c = call->client;
+#if LLMI_HAS_TLS
+    if (c->url.secure) {
+        llm_status s = llmi_tls_new(&call->conn->tls, &c->tls, c->url.host, &call->error);
+        if (s != LLM_OK) return call->error.retryable ? llmi_call_attempt_failed(call) : llmi_call_fail_now(call);
+        call->state = LLMI_CALL_HANDSHAKE;
+        return LLMI_STEP_AGAIN;
+    }
+#endif
+    if (!llmi_call_write_head(call, 0)) return llmi_call_fail_now(call);
+    call->last_byte = llmi_now(c);
+    call->state = LLMI_CALL_SEND;
+    return LLMI_STEP_AGAIN;
+}
+
 LLMI_FN llmi_step llmi_step_open(llm_call *call, int wait_ms) {
     llm_client *c = call->client;
     llmi_conn *n = call->conn;
+    const char *the;
+    const llmi_url *to = llmi_call_peer(call, &the);
     int r;
     n->opened = 1;
 #if LLMI_NET_SECURE
     r = LLM_NET_OPEN(c->mem.ctx, &n->net, c->url.host, c->url.port, wait_ms, c->url.secure);
 #else
-    r = LLM_NET_OPEN(c->mem.ctx, &n->net, c->url.host, c->url.port, wait_ms);
+    r = LLM_NET_OPEN(c->mem.ctx, &n->net, to->host, to->port, wait_ms);
 #endif
     if (r == 0) return LLMI_STEP_BLOCKED;
     if (r != 1) {
@@ -10041,31 +10394,26 @@ LLMI_FN llmi_step llmi_step_open(llm_call *call, int wait_ms) {
         n->eof = LLM_NET_FAILED;
         if (r == LLM_NET_NO_HOST) {
             (void)llmi_fail(&call->error, LLM_ERR_CONNECTION,
-                            "no address for %s%s%s. Check base_url and the name server", c->url.host,
-                            why[0] ? ": " : "", why);
+                            "no address for %s%s%s%s. Check %s and the name server", the, to->host,
+                            why[0] ? ": " : "", why, llmi_client_named(c));
         } else if (r == LLM_NET_REFUSED) {
             (void)llmi_fail(&call->error, LLM_ERR_CONNECTION,
-                            "%s refused the connection on port %d: is the server running?", c->url.host,
-                            (int)c->url.port);
+                            "%s%s refused the connection on port %d: is %s running?", the, to->host,
+                            (int)to->port, the[0] ? "it" : "the server");
         } else {
-            (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "cannot connect to %s port %d%s%s", c->url.host,
-                            (int)c->url.port, why[0] ? ": " : "", why);
+            (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "cannot connect to %s%s port %d%s%s", the, to->host,
+                            (int)to->port, why[0] ? ": " : "", why);
         }
         return llmi_call_attempt_failed(call);
     }
-    llmi_log(c, LLM_LOG_DEBUG, "connected to %s", c->url.host);
-#if LLMI_HAS_TLS
-    if (c->url.secure) {
-        llm_status s = llmi_tls_new(&n->tls, &c->tls, c->url.host, &call->error);
-        if (s != LLM_OK) return call->error.retryable ? llmi_call_attempt_failed(call) : llmi_call_fail_now(call);
-        call->state = LLMI_CALL_HANDSHAKE;
+    llmi_log(c, LLM_LOG_DEBUG, "connected to %s%s", the, to->host);
+    if (the[0] != 0 && c->url.secure) {
+        if (!llmi_call_write_head(call, 1)) return llmi_call_fail_now(call);
+        n->http.connect = 1;
+        call->state = LLMI_CALL_TUNNEL;
         return LLMI_STEP_AGAIN;
     }
-#endif
-    if (!llmi_call_write_head(call)) return llmi_call_fail_now(call);
-    call->last_byte = llmi_now(c);
-    call->state = LLMI_CALL_SEND;
-    return LLMI_STEP_AGAIN;
+    return llmi_call_opened(call);
 }
 
 #if LLMI_HAS_TLS
@@ -10089,7 +10437,7 @@ LLMI_FN llmi_step llmi_step_handshake(llm_call *call, int wait_ms) {
     if (flushed == 0) return LLMI_STEP_BLOCKED;
     if (state == LLMI_TLS_OPEN) {
         llmi_tls_keep_session(n->tls);
-        if (!llmi_call_write_head(call)) return llmi_call_fail_now(call);
+        if (!llmi_call_write_head(call, 0)) return llmi_call_fail_now(call);
         call->last_byte = llmi_now(c);
         call->state = LLMI_CALL_SEND;
         return LLMI_STEP_AGAIN;
@@ -10176,6 +10524,39 @@ LLMI_FN void llmi_call_trim_stop(char *s) {
     while (n > 0 && (s[n - 1] == '.' || llmi_is_blank(s[n - 1]))) s[--n] = 0;
 }
 
+/* When the answer says that it is worth to try again. */
+LLMI_FN void llmi_call_retry_after(llm_call *call) {
+    const llmi_http *h = &call->conn->http;
+    llm_error *e = &call->error;
+    int64_t now, at;
+    e->retry_after_ms = h->retry_after_ms;
+    if (e->retry_after_ms >= 0 || h->retry_after_at <= 0) return;
+    now = (int64_t)LLM_UNIX_TIME(call->client->mem.ctx);
+    at = h->retry_after_at - now;
+    if (at > 0 && now > 0) e->retry_after_ms = at < INT64_MAX / 1000 ? at * 1000 : INT64_MAX;
+}
+
+/* Keeps the proxy's user and password out of a text that the other end wrote, which with http:// may be the proxy. */
+LLMI_FN void llmi_call_hide(const llm_call *call, char *s, size_t cap) {
+#if LLMI_HAS_PROXY
+    const llmi_proxy *p = &call->client->proxy;
+    const char *password;
+    size_t n = strlen(s), cut = n + 1 == cap;
+    if (p->secret == NULL) return;
+    password = p->secret + p->user_n;
+    n = llmi_redact(s, n, p->secret, p->plain_n, cut != 0);
+    n = llmi_redact(s, n, p->secret + p->plain_n + 1, strlen(p->secret + p->plain_n + 1), cut != 0);
+    if (p->plain_n - p->user_n >= LLMI_SECRET_MIN) {
+        n = llmi_redact(s, n, password, p->plain_n - p->user_n, cut != 0);
+    }
+    s[n] = 0;
+#else
+    (void)call;
+    (void)s;
+    (void)cap;
+#endif
+}
+
 /* An error body or object has been read into call->error (message, type, code, param): makes the final error of it. */
 LLMI_FN void llmi_call_api_error(llm_call *call, int http) {
     llm_error *e = &call->error;
@@ -10183,7 +10564,6 @@ LLMI_FN void llmi_call_api_error(llm_call *call, int http) {
     llm_error was = *e;
     char message[sizeof e->message];
     llm_status s = llmi_status_of_answer(http, e->code[0] != 0 ? e->code : e->type);
-    int64_t at;
     if (call->wire.has_message) {
         memcpy(message, e->message, sizeof message);
     } else {
@@ -10210,12 +10590,11 @@ LLMI_FN void llmi_call_api_error(llm_call *call, int http) {
     memcpy(e->code, was.code, sizeof e->code);
     memcpy(e->param, was.param, sizeof e->param);
     e->http_status = http;
-    e->retry_after_ms = h->retry_after_ms;
-    if (e->retry_after_ms < 0 && h->retry_after_at > 0) {
-        at = h->retry_after_at - (int64_t)LLM_UNIX_TIME(call->client->mem.ctx);
-        if (at > 0 && LLM_UNIX_TIME(call->client->mem.ctx) > 0)
-            e->retry_after_ms = at < INT64_MAX / 1000 ? at * 1000 : INT64_MAX;
-    }
+    llmi_call_retry_after(call);
+    llmi_call_hide(call, e->message, sizeof e->message);
+    llmi_call_hide(call, e->type, sizeof e->type);
+    llmi_call_hide(call, e->code, sizeof e->code);
+    llmi_call_hide(call, e->param, sizeof e->param);
     if (h->should_retry >= 0 && s != LLM_ERR_QUOTA) e->retryable = h->should_retry;
 }
 
@@ -10231,6 +10610,7 @@ LLMI_FN llmi_step llmi_call_take_head(llm_call *call) {
     id_len = llmi_redact(call->reply.request_id, id_len, call->key->secret.p, call->key->secret.n,
                          id_len == sizeof call->reply.request_id - 1);
     memset(call->reply.request_id + id_len, 0, sizeof call->reply.request_id - id_len);
+    llmi_call_hide(call, call->reply.request_id, sizeof call->reply.request_id);
     memcpy(call->error.request_id, call->reply.request_id, sizeof call->error.request_id);
     call->error.http_status = h->status;
     call->wire.has_error = call->wire.has_message = 0;
@@ -10326,6 +10706,67 @@ LLMI_FN void llmi_call_error_bytes(llm_call *call, const char *p, size_t n) {
     }
 }
 
+#if LLMI_HAS_PROXY
+/* What to do when the proxy does not let us through. The ends of sentences that begin with its name and status. */
+LLMI_FN const char *llmi_proxy_advice(int http, int has_user) {
+    switch (http) {
+    case 407: return has_user ? "it does not accept user and password of " : "it wants user and password in ";
+    case 403: case 405: return "it does not allow this host and port. Another proxy is set in ";
+    case 429: return "it wants fewer requests. It is the proxy of ";
+    case 502: case 503: case 504: return "it did not reach the server. It is the proxy of ";
+    default: return "that is no tunnel. Check the host and port of ";
+    }
+}
+
+/* The proxy's answer is final, and it is no. Its status is not the server's: http_status stays 0. */
+LLMI_FN llmi_step llmi_call_proxy_refused(llm_call *call) {
+    const llmi_proxy *p = &call->client->proxy;
+    int http = call->conn->http.status;
+    (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "the proxy %s port %d answered for %s port %d with HTTP %d: %s%s",
+                    p->url.host, (int)p->url.port, call->client->url.host, (int)call->client->url.port, http,
+                    llmi_proxy_advice(http, p->secret != NULL), p->from);
+    call->error.retryable = http == 429 || (http >= 502 && http <= 504);
+    llmi_call_retry_after(call);
+    return llmi_call_attempt_failed(call);
+}
+
+/* RFC 9110 9.3.6: sends CONNECT, then waits for the head of the answer. What follows a 2xx comes from the server. */
+LLMI_FN llmi_step llmi_step_tunnel(llm_call *call, int wait_ms) {
+    llmi_conn *n = call->conn;
+    const llmi_url *via = &call->client->proxy.url;
+    size_t total = call->head_room - call->head_at;
+    llmi_step step;
+    int over;
+    if (call->sent < total) {
+        long sent = llmi_conn_send(call->client, n, call->text.p + call->head_at + call->sent, total - call->sent,
+                                   wait_ms);
+        if (sent == 0) return LLMI_STEP_BLOCKED;
+        call->send_failed = sent < 0;      /* it may have answered all the same */
+        call->sent = sent < 0 ? total : call->sent + (size_t)sent;
+        if (call->sent == total) llmi_call_wipe_head(call);
+        return LLMI_STEP_AGAIN;
+    }
+    switch (llmi_call_receive(call, call->send_failed ? 0 : wait_ms, &step, &over)) {
+    case LLMI_HTTP_HEAD: break;
+    case LLMI_HTTP_ERROR:
+        (void)llmi_fail(&call->error, n->http.error_status == LLM_ERR_LIMIT ? LLM_ERR_LIMIT : LLM_ERR_CONNECTION,
+                        "the proxy %s port %d did not answer as an HTTP proxy does: %s. Check %s", via->host,
+                        (int)via->port, n->http.why, call->client->proxy.from);
+        call->error.retryable = 0;
+        return llmi_call_attempt_failed(call);
+    default:
+        return over || (step == LLMI_STEP_BLOCKED && call->send_failed) ? llmi_call_broke(call) : step;
+    }
+    if (n->http.status >= 300) return llmi_call_proxy_refused(call);
+    llmi_log(call->client, LLM_LOG_DEBUG, "tunnel to %s", call->client->url.host);
+    llmi_conn_took(n, call->taken);
+    call->taken = 0;
+    call->send_failed = 0;
+    llmi_http_init(&n->http);
+    return llmi_call_opened(call);
+}
+#endif
+
 /* Waits for the final head, and for the body of an error: until then another attempt is possible. */
 LLMI_FN llmi_step llmi_step_head(llm_call *call, int wait_ms) {
     llmi_conn *n = call->conn;
@@ -10333,7 +10774,13 @@ LLMI_FN llmi_step llmi_step_head(llm_call *call, int wait_ms) {
     llmi_step step;
     int over;
     switch (llmi_call_receive(call, waits_to_send ? 0 : wait_ms, &step, &over)) {
-    case LLMI_HTTP_HEAD: return llmi_call_take_head(call);
+    case LLMI_HTTP_HEAD:
+#if LLMI_HAS_PROXY
+        if (n->http.status == 407 && llmi_client_via(call->client) != NULL && !call->client->url.secure) {
+            return llmi_call_proxy_refused(call);
+        }
+#endif
+        return llmi_call_take_head(call);
     case LLMI_HTTP_BODY:
         call->body_size += n->http.body_len;
         llmi_call_error_bytes(call, n->http.body, n->http.body_len);
@@ -10582,6 +11029,9 @@ LLMI_FN llmi_step llmi_call_step(llm_call *call, llm_event *event, int wait_ms) 
     switch (call->state) {
     case LLMI_CALL_START: return llmi_step_start(call);
     case LLMI_CALL_OPEN: return llmi_step_open(call, wait_ms);
+#if LLMI_HAS_PROXY
+    case LLMI_CALL_TUNNEL: return llmi_step_tunnel(call, wait_ms);
+#endif
 #if LLMI_HAS_TLS
     case LLMI_CALL_HANDSHAKE: return llmi_step_handshake(call, wait_ms);
 #endif
@@ -10598,7 +11048,7 @@ LLMI_FN llmi_step llmi_call_step(llm_call *call, llm_event *event, int wait_ms) 
 
 /* 1 = a deadline or the cancel flag ended this attempt or the call. left: llmi_call_left(). */
 LLMI_FN int llmi_call_expired(llm_call *call, uint64_t now, int64_t left) {
-    const char *host = call->client->url.host;
+    const char *the, *host = llmi_call_peer(call, &the)->host;
     if (call->cancel != NULL && *call->cancel != 0) {
         (void)llmi_fail(&call->error, LLM_ERR_CANCELLED, "cancelled by request.cancel");
         (void)llmi_call_fail_now(call);
@@ -10616,13 +11066,14 @@ LLMI_FN int llmi_call_expired(llm_call *call, uint64_t now, int64_t left) {
         (void)llmi_call_refused(call, 0);
         return 1;
     }
-    if (call->state == LLMI_CALL_OPEN || call->state == LLMI_CALL_HANDSHAKE) {
+    if (call->state < LLMI_CALL_SEND) {
         const char *why = call->state == LLMI_CALL_OPEN ? LLM_NET_WHY(call->client->mem.ctx, &call->conn->net) : "";
-        (void)llmi_fail(&call->error, LLM_ERR_TIMEOUT, "no %s %s within connect_timeout_ms (%d ms)%s%s",
-                        call->state == LLMI_CALL_OPEN ? "connection to" : "TLS session with", host, call->connect_ms,
-                        why[0] ? ": " : "", why);
+        (void)llmi_fail(&call->error, LLM_ERR_TIMEOUT, "no %s %s%s within connect_timeout_ms (%d ms)%s%s",
+                        call->state == LLMI_CALL_OPEN ? "connection to"
+                        : call->state == LLMI_CALL_TUNNEL ? "answer to CONNECT from" : "TLS session with",
+                        the, host, call->connect_ms, why[0] ? ": " : "", why);
     } else {
-        (void)llmi_fail(&call->error, LLM_ERR_TIMEOUT, "%s sent nothing for idle_timeout_ms (%d ms)", host,
+        (void)llmi_fail(&call->error, LLM_ERR_TIMEOUT, "%s%s sent nothing for idle_timeout_ms (%d ms)", the, host,
                         call->idle_ms);
     }
     (void)llmi_call_attempt_failed(call);
@@ -11229,6 +11680,7 @@ LLMI_FN llm_status llmi_client_open(llm_client *c, llm_error *e) {
     s = llmi_key_new(&c->key, &c->mem, key, e);
     if (s == LLM_OK) s = llmi_client_resolve(c, base_url, e);
     if (s == LLM_OK) s = llmi_url_parse(&c->url, c->config.base_url, e);
+    if (s == LLM_OK) s = llmi_client_proxy(c, given.proxy, e);
     if (s == LLM_OK) s = llmi_client_check(c, e);
     if (s == LLM_OK && !LLM_NET_INIT(c->mem.ctx)) {
         s = llmi_fail(e, LLM_ERR_CONNECTION, "the network could not be started (LLM_NET_INIT)");
@@ -11278,6 +11730,9 @@ LLM_API void llm_client_free(llm_client *client) {
 #endif
     mem = client->mem;
     llmi_key_release(&mem, client->key);
+#if LLMI_HAS_PROXY
+    llmi_proxy_free(&client->proxy, &mem);
+#endif
     llmi_mem_free(&mem, client->strings, client->strings_size);
     llmi_mem_free(&mem, client->items, client->item_cap * sizeof *client->items);
     llmi_mem_free(&mem, client, sizeof *client);
@@ -11290,9 +11745,10 @@ LLM_API llm_status llm_client_set_key(llm_client *client, const char *key) {
     if (key == NULL) return llmi_fail(&client->error, LLM_ERR_USAGE, "llm_client_set_key: key is NULL");
     s = llmi_key_new(&k, &client->mem, key, &client->error);
     if (s != LLM_OK) return s;
-    if (k->n > 0 && !client->url.secure && !client->config.allow_plaintext_key && !llmi_url_loopback(&client->url)) {
+    s = llmi_client_key_safe(client, k->n, &client->error);
+    if (s != LLM_OK) {
         llmi_key_release(&client->mem, k);
-        return llmi_fail(&client->error, LLM_ERR_USAGE, "base_url is http://: the key would be readable on the way");
+        return s;
     }
     llmi_key_release(&client->mem, client->key);
     client->key = k;
@@ -11317,6 +11773,7 @@ LLM_API size_t llm_memory_needed(const llm_config *config) {
 #endif
     n += 4096 + 1024;                 /* request: body and head           */
     n += 2 * 4096 + 2048;             /* answer: doubling keeps up to two */
+    if (c.proxy != NULL) n += 3 * strlen(c.proxy);
     return n + c.pin_count * 32;
 }
 
@@ -11477,6 +11934,7 @@ LLM_API int llm_call_wants(const llm_call *call) {
     if (call == NULL || call->conn == NULL) return 0;
     switch (call->state) {
     case LLMI_CALL_OPEN: return LLM_NET_WANTS(call->client->mem.ctx, &call->conn->net);
+    case LLMI_CALL_TUNNEL: return call->head_has_key ? LLM_WANT_WRITE : LLM_WANT_READ;     /* CONNECT unsent: write */
     case LLMI_CALL_SEND: return LLM_WANT_READ | LLM_WANT_WRITE;
 #if LLMI_HAS_TLS
     case LLMI_CALL_HANDSHAKE: {
@@ -11667,6 +12125,7 @@ LLM_API llm_cost_source llm_price_lookup(const llm_client *client, const char *m
 #undef LLMI_HAS_TLS
 #undef LLMI_HAS_SOCKETS
 #undef LLMI_HAS_NET
+#undef LLMI_HAS_PROXY
 #undef LLMI_HAS_PRICING
 #undef LLMI_HAS_TOOLS
 #undef LLMI_HAS_FILES

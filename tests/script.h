@@ -100,6 +100,7 @@ static struct sc_t {
     unsigned char random;
     int random_fails;
     const char *env[16]; /* name, value, name, value, .. NULL */
+    int (*taker)(sc_conn_t *c, const char *p, size_t n); /* gets what is sent first; 1 = it was for it alone */
     t_text log;
     char host[300];
     int port;
@@ -221,6 +222,7 @@ static inline int sc_fails(char hook, int *with) {
 static inline void sc_take(sc_conn_t *c, const char *p, size_t n) {
     const char *end, *len;
     sc_request *r;
+    if (sc.taker && sc.taker(c, p, n)) return;
     t_add(&c->in, p, n);
     end = strstr(c->in.p, "\r\n\r\n");
     if (!end) return;

@@ -358,7 +358,8 @@ static void test_requests(void) {
 
 static void test_header_rules(void) {
     static const char *const reserved[] = {"Content-Length", "TRANSFER-ENCODING", "host", "Connection", "te", "Trailer",
-                                           "Upgrade", "Expect", "Keep-Alive", "Proxy-Connection"};
+                                           "Upgrade", "Expect", "Keep-Alive", "Proxy-Connection",
+                                           "Proxy-Authorization"};
     size_t i;
     int c;
     for (i = 0; i < sizeof reserved / sizeof reserved[0]; i++) CHECK(llmi_http_header_reserved(reserved[i]));
