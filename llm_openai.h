@@ -10817,8 +10817,13 @@ LLMI_FN llmi_step llmi_call_error_inside(llm_call *call) {
     return llmi_call_fail_now(call);
 }
 
+/* finish_reason or [DONE] has come: what is missing is usage at most. */
+LLMI_FN int llmi_call_answered(const llm_call *call) {
+    return call->done_seen || (call->stream && llmi_reply_finished(&call->reply));
+}
+
 LLMI_FN llmi_step llmi_call_truncated(llm_call *call, const char *how) {
-    if (call->done_seen || (call->stream && llmi_reply_finished(&call->reply))) return llmi_call_complete(call, 0);
+    if (llmi_call_answered(call)) return llmi_call_complete(call, 0);
     (void)llmi_fail(&call->error, LLM_ERR_TRUNCATED, "the answer of %s %s; what came is in the response",
                     call->client->url.host, how);
     call->error.http_status = call->conn->http.status;
@@ -11049,13 +11054,19 @@ LLMI_FN llmi_step llmi_call_step(llm_call *call, llm_event *event, int wait_ms) 
 /* 1 = a deadline or the cancel flag ended this attempt or the call. left: llmi_call_left(). */
 LLMI_FN int llmi_call_expired(llm_call *call, uint64_t now, int64_t left) {
     const char *the, *host = llmi_call_peer(call, &the)->host;
+    int late;
     if (call->cancel != NULL && *call->cancel != 0) {
         (void)llmi_fail(&call->error, LLM_ERR_CANCELLED, "cancelled by request.cancel");
         (void)llmi_call_fail_now(call);
         return 1;
     }
     if (left != 0 || call->state == LLMI_CALL_TAIL) return 0;      /* a complete answer is not late */
-    if (call->has_deadline && now >= call->deadline) {
+    late = call->has_deadline && now >= call->deadline;
+    if (call->state == LLMI_CALL_BODY && (late || call->blocked) && llmi_call_answered(call)) {
+        (void)llmi_call_complete(call, 0);
+        return 1;
+    }
+    if (late) {
         (void)llmi_fail(&call->error, LLM_ERR_TIMEOUT, "the call was not over within timeout_ms");
         (void)llmi_call_fail_now(call);
         return 1;
@@ -11104,7 +11115,10 @@ LLMI_FN llm_status llmi_call_next(llm_call *call, llm_event *event, int timeout_
         if (call->state == LLMI_CALL_DONE) return LLM_DONE;
         if (call->state == LLMI_CALL_FAILED) return call->error.status;
         left = llmi_call_left(call, now);
-        if (llmi_call_expired(call, now, left)) continue;
+        if (llmi_call_expired(call, now, left)) {
+            call->blocked = 0;      /* there is something to do: a last event, a retry notice */
+            continue;
+        }
         if (call->blocked && caller_left == 0) return LLM_PENDING;
         call->blocked = 0;
         call->filled = 0;

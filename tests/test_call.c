@@ -439,6 +439,77 @@ static void test_deadlines(void) {
     t_case = "";
 }
 
+/* finish_reason has come: a deadline that ends the wait for usage and [DONE] ends no answer that lacks anything
+   (promise 5). Without finish_reason it is a time-out, with the text that came. */
+static void test_silence_after_finish(void) {
+    int how, finish, kind;
+    for (how = STREAM; how <= (STREAM | POLL); how += POLL) {
+        for (finish = 0; finish <= 1; finish++) {
+            for (kind = 0; kind < 3; kind++) { /* idle; total; total against a server that trickles */
+                llm_config f = llm_config_init();
+                llm_response o;
+                llm_client *c;
+                seen s;
+                uint64_t start;
+                int i;
+                memset(&s, 0, sizeof s);
+                sc_reset();
+                sc_conn();
+                sc_await();
+                sc_give(SC_SSE_HEAD "10000\r\n" SC_DELTA("all of it"), -1);
+                if (finish)
+                    sc_give("data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n", -1);
+                for (i = 0; kind == 2 && i < 50; i++) {
+                    sc_pause(300);
+                    sc_give(":\n", -1);
+                }
+                f.max_retries = 1;
+                f.idle_timeout_ms = kind == 0 ? 3000 : 700;
+                f.timeout_ms = kind == 0 ? 0 : 3000;
+                if (kind == 1) f.idle_timeout_ms = -1;
+                c = sc_client(&f);
+                start = sc.now;
+                CHECK_INT(go(c, how, &s, NULL, &o), finish ? LLM_OK : LLM_ERR_TIMEOUT);
+                CHECK_INT(sc.now - start, 3000);
+                CHECK_STR(o.content, "all of it");
+                CHECK_INT(o.finish_reason, finish ? LLM_FINISH_STOP : LLM_FINISH_NONE);
+                CHECK_INT(o.usage.known, 0);
+                CHECK_INT(o.error.status, finish ? LLM_OK : LLM_ERR_TIMEOUT);
+                llm_response_free(&o);
+                clean(c);
+            }
+        }
+    }
+}
+
+/* The notice of a retry comes when the attempt has failed, not when the wait after it is over. */
+static void test_notice_after_silence(void) {
+    llm_config f = llm_config_init();
+    llm_request r = sc_hi();
+    llm_client *c;
+    llm_call *call;
+    llm_event ev;
+    llm_status s;
+    uint64_t start;
+    sc_reset();
+    sc_conn();
+    sc_await();
+    sc_conn();
+    sc_answer(200, "", SC_OK_JSON("later"));
+    f.idle_timeout_ms = 3000;
+    f.max_retries = 1;
+    c = sc_client(&f);
+    start = sc.now;
+    CHECK_INT(llm_start(c, &r, &call), LLM_OK);
+    while ((s = llm_next(call, &ev, 0)) == LLM_PENDING && sc_tick(call)) {}
+    CHECK_INT(s, LLM_OK);
+    CHECK_INT(ev.kind, LLM_EVENT_RETRY);
+    CHECK_INT(ev.error->status, LLM_ERR_TIMEOUT);
+    CHECK_INT(sc.now - start, 3000);
+    CHECK_INT(llm_finish(call, NULL), LLM_ERR_CANCELLED);
+    clean(c);
+}
+
 static void test_deadline_over_attempts(void) {
     llm_config f = llm_config_init();
     llm_response o;
@@ -1789,6 +1860,8 @@ int main(void) {
     test_no_retry_after_an_event();
     test_connection_errors();
     test_deadlines();
+    test_silence_after_finish();
+    test_notice_after_silence();
     test_deadline_over_attempts();
     test_cancel_flag();
     test_cancel_by_event();
