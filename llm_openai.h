@@ -1048,6 +1048,12 @@ LLMI_FN void llmi_wipe(void *p, size_t n) {
     while (n-- > 0) *v++ = 0;
 }
 
+/* memcpy() leaves what it moved in vector registers, and the dynamic linker saves those on the stack. */
+LLMI_FN void llmi_copy_secret(char *to, const char *from, size_t n) {
+    const volatile char *v = from;
+    while (n-- > 0) *to++ = *v++;
+}
+
 /* memchr() is not among the five functions that a freestanding program has to have. end if it is not there. */
 LLMI_FN const char *llmi_find(const char *p, const char *end, char c) {
     const unsigned long ones = ~0ul / 255, high = ones * 128;
@@ -1352,6 +1358,13 @@ LLMI_FN void llmi_text_put(llm_text *t, const char *s, size_t n) {
         n = llmi_min(n, t->max - t->n);  /* a fixed text keeps what fits */
     }
     if (t->p != NULL) memcpy(t->p + t->n, s, n);
+    t->n += n;
+}
+
+/* See llmi_copy_secret(). */
+LLMI_FN void llmi_text_put_secret(llm_text *t, const char *s, size_t n) {
+    if (!llmi_text_reserve(t, n)) return;
+    if (t->p != NULL) llmi_copy_secret(t->p + t->n, s, n);
     t->n += n;
 }
 
@@ -3189,7 +3202,7 @@ LLMI_FN int llmi_http_header_reserved(const char *name) {
     return 0;
 }
 
-/* One of our own headers, unless the user gave one of that name. */
+/* One of our own headers, unless the user gave one of that name. What stands behind `before` is a secret. */
 LLMI_FN void llmi_http_put(llm_text *t, const llmi_http_request *r, const char *name, const char *before,
                            const char *value, size_t n) {
     size_t i;
@@ -3199,7 +3212,8 @@ LLMI_FN void llmi_http_put(llm_text *t, const llmi_http_request *r, const char *
     llmi_text_puts(t, name);
     llmi_text_puts(t, ": ");
     llmi_text_puts(t, before);
-    llmi_text_put(t, value, n);
+    if (*before != 0) llmi_text_put_secret(t, value, n);
+    else llmi_text_put(t, value, n);
     llmi_text_puts(t, "\r\n");
 }
 
@@ -7041,7 +7055,7 @@ LLMI_FN size_t llmi_tls_write(llmi_tls *t, const char *p, size_t n) {
         unsigned char *buf = br_ssl_engine_sendapp_buf(&t->client.eng, &room);
         if (buf == NULL || room == 0) break;
         room = llmi_min(room, n - done);
-        memcpy(buf, p + done, room);
+        llmi_copy_secret((char *)buf, p + done, room);    /* the head is in it */
         br_ssl_engine_sendapp_ack(&t->client.eng, room);
         done += room;
     }
@@ -9472,7 +9486,7 @@ LLMI_FN llm_status llmi_key_new(llmi_key **out, llmi_mem *mem, const char *text,
     }
     k = (llmi_key *)llmi_mem_alloc(mem, sizeof *k + n);
     if (k == NULL) return llmi_fail_memory(e);
-    memcpy(k->text, text, n);
+    llmi_copy_secret(k->text, text, n);
     k->text[n] = 0;
     k->n = n;
     k->users = 1;

@@ -1,0 +1,84 @@
+#!/bin/sh
+# more_secrets.sh: the key in the memory of a program that uses the library: one copy while a client lives, none after
+# llm_client_free(), whatever the compiler makes of the wipes: gcc and clang, with and without optimisation, both forms
+# of the header. secrets/search.c looks from outside. Then headers in which a wipe is missing: each must be reported.
+cd "$(dirname "$0")" || exit 1
+root=$(cd .. && pwd)
+BUILD=${BUILD:-$root/build}
+HDR=${HDR:-$root}
+CC=${CC:-cc}
+MOCK_SERVER=${MOCK_SERVER:-$BUILD/mock_server}
+export MOCK_SERVER
+if [ "$(uname -s)" != Linux ] || [ ! -r /proc/self/mem ]; then
+    echo "SKIPPED more_secrets: needs Linux with /proc"
+    exit 77
+fi
+T=$(mktemp -d) || exit 1
+trap 'rm -rf "$T"' EXIT
+trap 'exit 1' HUP INT TERM
+passed=0 failed=0
+bad() {
+    failed=$((failed + 1))
+    echo "FAILED $1"
+    head -n 15 "$2" | cut -c1-200 | sed 's/^/    /'
+}
+# build CC FLAGS HEADER-FOLDER PROGRAM
+build() {
+    libs="$BUILD/libbearssl.a"
+    [ "$3" != "$BUILD" ] || libs=
+    # shellcheck disable=SC2086
+    timeout 200 $1 -std=gnu99 -w $2 -I"$3" -isystem "$BUILD/bearssl/inc" -o "$4" secrets/holder.c $libs > "$T/err" 2>&1
+}
+if ! $CC -std=gnu99 -O2 -Wall -Wextra -Werror -o "$T/search" secrets/search.c 2> "$T/err"; then
+    bad "secrets/search.c" "$T/err"
+    echo "$passed passed, $failed failed"
+    exit 1
+fi
+version() { $1 --version 2> /dev/null | sed -n '1s/^[^ ]* //p'; }     # cc is gcc under another name
+compilers=$CC
+for c in gcc clang; do
+    if command -v $c > /dev/null 2>&1 && [ "$(version $c)" != "$(version "$CC")" ]; then compilers="$compilers $c"; fi
+done
+for c in $compilers; do
+    for flags in -O0 -O2 "-O2 bundle"; do
+        form=$HDR
+        [ "$flags" != "-O2 bundle" ] || { [ "$c" = "$CC" ] || continue; form=$BUILD; }
+        if ! build "$c" "${flags%% *}" "$form" "$T/holder"; then
+            bad "$c $flags does not build" "$T/err"
+            continue
+        fi
+        timeout 120 "$T/search" "$T/holder" > "$T/out" 2>&1
+        status=$?
+        line=$(tail -n 1 "$T/out")
+        n=${line%% passed*}
+        case $status:$n in
+            0:[1-9]*) passed=$((passed + n)) ;;
+            *) bad "$c $flags: $line" "$T/out" ;;
+        esac
+    done
+done
+
+# ---- planted defects: NAME, what to change in the header, what must be said
+planted() {
+    mkdir -p "$T/planted"
+    sed "$2" "$HDR/llm_openai.h" > "$T/planted/llm_openai.h"
+    if cmp -s "$HDR/llm_openai.h" "$T/planted/llm_openai.h"; then
+        echo "nothing to change in the header" > "$T/err"
+        bad "planted: $1" "$T/err"
+        return
+    fi
+    if ! build "$CC" -O0 "$T/planted" "$T/holder"; then bad "planted: $1 does not build" "$T/err"; return; fi
+    timeout 120 "$T/search" "$T/holder" short > "$T/out" 2>&1
+    if [ $? -eq 1 ] && grep -q "$3" "$T/out"; then passed=$((passed + 1)); else bad "planted: $1 is not reported" "$T/out"; fi
+}
+build "$CC" -O0 "$HDR" "$T/holder" && timeout 120 "$T/search" "$T/holder" short > "$T/out" 2>&1
+if [ $? -eq 0 ]; then passed=$((passed + 1)); else bad "the short run without a defect" "$T/out"; fi
+planted "llmi_wipe() does nothing" 's/\*v++ = 0;/break;/' "^    HTTPS, after 'f': . copies of the key, wanted 0"
+planted "the client's key is not wiped" '/^LLMI_FN void llmi_key_release/,/^}/s/llmi_wipe(.*);//' \
+    "^    HTTPS, after 'k': 1 copies of the key, wanted 0"
+planted "the head that was sent is not wiped" '/^LLMI_FN void llmi_call_wipe_head/,/^}/s/llmi_wipe(.*);//' \
+    "^    HTTP, after 'w': 2 copies of the key, wanted 1"
+planted "half of the key is left" '/^LLMI_FN void llmi_key_release/,/^}/s/llmi_wipe(k->text, k->n);/llmi_wipe(k->text, k->n \/ 2);/' \
+    "^    HTTPS: 0 copies of the key, wanted 0; 1 pieces"
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ] && [ $passed -gt 0 ]
