@@ -1785,7 +1785,8 @@ LLMI_FN int llmi_json_part(llmi_json *j, char c) {
     size_t bad, n;
     j->part[j->parts++] = c;
     n = llmi_utf8_next(j->part, j->parts, &bad);
-    if (n != 0) {
+    if (n != 0) {               /* not before it is whole: an ill-formed one tells nothing, however it is cut */
+        llmi_json_drop_half(j);
         llmi_json_keep(j, j->part, n);
         j->parts = 0;
     }
@@ -1814,7 +1815,6 @@ LLMI_FN const char *llmi_json_string_byte(llmi_json *j, const char *p, const cha
         if (c < 0x20) return "a string holds a control character that is not escaped";
         (void)llmi_utf8_next(p, (size_t)(end - p), &bad);
         if (bad != 0) return "a string is not UTF-8";
-        llmi_json_drop_half(j);
     }
     if (llmi_json_part(j, (char)c)) return NULL;
     j->pos -= (uint64_t)j->parts - 1;   /* the fault is where the sequence begins */
