@@ -1,32 +1,45 @@
 #!/bin/sh
-# coverage.sh OUT FINDINGS HEADER NAME...: lines of each section of the header that the inputs of all fuzzers reach.
+# coverage.sh OUT DATA HEADER SUITES FUZZERS: lines of the header that the suites and the fuzzers' inputs reach, for each
+# section, and those that neither reaches against DATA/coverage.txt, where each stands with its reason. A line of which a
+# part never ran (the `return` of an `if`, one side of a `?:`) is not reached.
 cd "$(dirname "$0")" || exit 1
-out=$1 data=$2 header=$3
-shift 3
-objects=
-for name in "$@"; do
-    set -- "$out/seeds/$name"
-    [ ! -d "$data/$name" ] || set -- "$@" "$data/$name"
-    [ -z "$(ls -A "$out/corpus/$name" 2> /dev/null)" ] || set -- "$@" "$out/corpus/$name"
-    LLVM_PROFILE_FILE=$out/cov-$name.raw "$out/cov_$name" "$@" > "$out/cov-$name.log" 2>&1 || { echo "cov_$name failed"; exit 1; }
-    raw="$raw $out/cov-$name.raw"
-    if [ -z "$objects" ]; then objects=$out/cov_$name; else objects="$objects -object $out/cov_$name"; fi
+out=$1 data=$2 header=$3 suites=$4 names=$5
+cov=$out/cov
+failed=0 ran=0 objects=
+rm -f "$cov"/*.raw
+for name in $suites; do
+    # from tests/, as run.sh does; children write profiles of their own
+    if (cd .. && LLVM_PROFILE_FILE=$cov/$name-%p.raw timeout 300 "$cov/$name") > "$cov/$name.log" 2>&1 < /dev/null; then
+        ran=$((ran + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED $name"
+        tail -n 5 "$cov/$name.log" | cut -c1-200
+    fi
+    objects="$objects -object $cov/$name"
 done
+for name in $names; do
+    set -- "$out/seeds/$name"
+    [ ! -d "$data/fuzz/$name" ] || set -- "$@" "$data/fuzz/$name"
+    [ -z "$(ls -A "$out/corpus/$name" 2> /dev/null)" ] || set -- "$@" "$out/corpus/$name"
+    if LLVM_PROFILE_FILE=$cov/fuzz_$name-%p.raw "$cov/fuzz_$name" "$@" > "$cov/fuzz_$name.log" 2>&1; then
+        ran=$((ran + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED fuzz_$name"
+    fi
+    objects="$objects -object $cov/fuzz_$name"
+done
+objects=${objects# -object}
+$LLVM_PROFDATA merge -sparse -o "$cov/all.profdata" "$cov"/*.raw || exit 1
 # shellcheck disable=SC2086
-$LLVM_PROFDATA merge -sparse -o "$out/all.profdata" $raw || exit 1
+$LLVM_COV export -format=lcov $objects -instr-profile="$cov/all.profdata" "$header" > "$cov/all.lcov" || exit 1
+# of the segments [line, column, count, has count, starts here, gap] those that never ran
 # shellcheck disable=SC2086
-$LLVM_COV show $objects -instr-profile="$out/all.profdata" "$header" > "$out/coverage.txt" 2> /dev/null || exit 1
-awk -F'|' '
-    { text = $3; for (i = 4; i <= NF; i++) text = text "|" $i }
-    $1 ~ /^ *[0-9]+$/ && !seen[$1 + 0]++ { line[$1 + 0] = text }
-    $1 ~ /^ *[0-9]+$/ && $2 ~ /[0-9]/ { n = $1 + 0; has[n] = 1; v = $2; gsub(/ /, "", v); if (v != "0") hit[n] = 1 }
-    $1 ~ /^ *[0-9]+$/ { if ($1 + 0 > last) last = $1 + 0 }
-    END {
-        section = "top"; order[k = 1] = section
-        for (n = 1; n <= last; n++) {
-            if (match(line[n], /^ +>>[a-z0-9-]+/)) { section = substr(line[n], RSTART, RLENGTH); gsub(/[ >]/, "", section); order[++k] = section }
-            if (has[n]) { all[section]++; if (hit[n]) got[section]++ }
-        }
-        for (i = 1; i <= k; i++) if (all[order[i]] && !done[order[i]]++)
-            printf "%-14s %5d of %5d lines, %5.1f %%\n", order[i], got[order[i]], all[order[i]], 100 * got[order[i]] / all[order[i]]
-    }' "$out/coverage.txt"
+$LLVM_COV export -skip-expansions -skip-functions $objects -instr-profile="$cov/all.profdata" "$header" |
+    sed -e 's/.*"segments":\[\[//' -e 's/\]\].*//' -e 's/\],\[/\n/g' |
+    sed -n 's/^\([0-9]*\),\([0-9]*\),0,true,true,false$/PART:\1,\2/p' > "$cov/all.parts" || exit 1
+awk -f coverage.awk "$data/coverage.txt" "$header" "$cov/all.lcov" "$cov/all.parts" > "$cov/report.txt"
+status=$?
+cat "$cov/report.txt"
+[ $status -eq 0 ] && [ $failed -eq 0 ] && [ $ran -gt 0 ]
