@@ -1,7 +1,8 @@
 #!/bin/sh
 # coverage.sh OUT DATA HEADER SUITES FUZZERS: lines of the header that the suites and the fuzzers' inputs reach, for each
 # section, and those that neither reaches against DATA/coverage.txt, where each stands with its reason. A line of which a
-# part never ran (the `return` of an `if`, one side of a `?:`) is not reached.
+# part never ran (the `return` of an `if`, one side of a `?:`) is not reached. CORPUS=no leaves out build/fuzz/corpus, so
+# that the result is the same everywhere.
 cd "$(dirname "$0")" || exit 1
 out=$1 data=$2 header=$3 suites=$4 names=$5
 cov=$out/cov
@@ -20,8 +21,9 @@ for name in $suites; do
 done
 for name in $names; do
     set -- "$out/seeds/$name"
+    [ ! -d "$out/kept/$name" ] || set -- "$@" "$out/kept/$name"
     [ ! -d "$data/fuzz/$name" ] || set -- "$@" "$data/fuzz/$name"
-    [ -z "$(ls -A "$out/corpus/$name" 2> /dev/null)" ] || set -- "$@" "$out/corpus/$name"
+    [ "$CORPUS" = no ] || [ -z "$(ls -A "$out/corpus/$name" 2> /dev/null)" ] || set -- "$@" "$out/corpus/$name"
     if LLVM_PROFILE_FILE=$cov/fuzz_$name-%p.raw "$cov/fuzz_$name" "$@" > "$cov/fuzz_$name.log" 2>&1; then
         ran=$((ran + 1))
     else

@@ -78,6 +78,8 @@ static inline void fuzz_mem_end(void) {
 /* ---- clock, randomness, environment, files, log ------------------------------------------------------------------- */
 
 #define FUZZ_KEY "sk-sk-CANARY-sk-sk-CANARX"    /* repeats its own beginning; must never come out of the library but in the Authorization line */
+#define FUZZ_PROMPT "CANARY-PROMPT-93f1"        /* never in a log */
+#define FUZZ_REPLY "CANARY-REPLY-51c7"          /* servers say it: never in a log */
 
 static struct {
     uint64_t now;
@@ -107,7 +109,7 @@ static inline long fuzz_file_read(size_t offset, void *buf, size_t n) {
 }
 
 static inline void fuzz_log(const char *p, size_t n) {
-    FUZZ_CHECK(!fuzz_holds(p, n, FUZZ_KEY) && p[n] == 0);
+    FUZZ_CHECK(n == strlen(p) && !fuzz_holds(p, n, FUZZ_KEY) && !fuzz_holds(p, n, FUZZ_PROMPT) && !fuzz_holds(p, n, FUZZ_REPLY));
 }
 
 #define LLM_NOW_MS(ctx) ((void)(ctx), fuzz_sys.now)

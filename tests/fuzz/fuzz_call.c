@@ -25,6 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     o.total_ms = times[b >> 6 & 3];
     b = fuzz_byte(&in);
     if (b >= 128) o.fail_at = (long)b - 127;
+    else o.extra = (int)b;
     b = fuzz_byte(&in);
     if (b >= 128) o.pool = 2000 + (b - 128) * 97;
     b = fuzz_byte(&in);

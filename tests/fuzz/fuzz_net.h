@@ -7,11 +7,17 @@
      FF 'e'     do not wait for the request before answering
      FF 's' n   SEND fails after n * 8 bytes              FF 'b' n   SEND takes no byte behind n * 8 for 100 ms
      FF FF      the byte itself
-   Behind the last order a connection is silent; connections that no script is left for are refused. */
+   Behind the last order a connection is silent; connections that no script is left for are refused.
+
+   With FUZZ_TLS the same over HTTPS: BearSSL's server in this process speaks the script's bytes, and what it sends can be
+   changed on the way (fn_tls); or the script's bytes are what comes in place of TLS records. */
 #ifndef FUZZ_NET_H
 #define FUZZ_NET_H
 #define FUZZ_NET
 #include "fuzz.h"
+#ifdef FUZZ_TLS
+#include "fuzz_roots.h"      /* made by make_seeds: fuzz_root[], fuzz_servers[] */
+#endif
 
 enum { FN_GIVE, FN_PAUSE, FN_CLOSE, FN_RESET, FN_AWAIT };
 enum { FN_CONNS = 16, FN_STEPS = 400 };
@@ -29,7 +35,25 @@ typedef struct fn_conn {
     int requests, answered;       /* whole requests that came; those that FN_AWAIT or the good server has seen */
     fuzz_text in;
     size_t good_at;               /* of the good server's answer */
+    int secure;                   /* FN_TLS_.. */
+    struct fn_server *tls;
+    fuzz_text wire;               /* what the server sends: wire_at on is still to come */
+    size_t wire_at;
+    int records, cut, notified;
 } fn_conn;
+
+enum { FN_TLS_NONE, FN_TLS_SERVER, FN_TLS_RAW };
+enum { FN_KEEP, FN_FLIP, FN_INSERT, FN_DELETE, FN_CUT, FN_CUT_RESET, FN_AGAIN, FN_DROP, FN_CHANGES };
+
+typedef struct fn_tls {
+    int secure;
+    int server;                   /* which of fuzz_servers[]: 0 is the good one */
+    int clean;                    /* close_notify before the end */
+    size_t record;                /* bytes of application data in one record, 0 = as they come */
+    int change;                   /* of what the first connection's server sends: FN_.. */
+    size_t at;                    /* at this byte; FN_AGAIN, FN_DROP: this record */
+    unsigned value;
+} fn_tls;
 
 static struct {
     char *bytes;
@@ -43,10 +67,15 @@ static struct {
     int unordered;                /* SEND stops while an answer is there already: which is seen first is chance */
     int requests;
     fuzz_text last_request;       /* the body */
+    fn_tls tls;
+    int no_key;
+    fuzz_text clear;              /* all that a secure connection sent, as it went out */
 } fn;
 
 static const char fn_answer[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 71\r\n\r\n"
     "{\"choices\":[{\"message\":{\"content\":\"fine\"},\"finish_reason\":\"stop\"}]}    ";
+
+static void fn_tls_free(fn_conn *c);
 
 static fn_conn *fn_new_conn(void) {
     fn_conn *c = &fn.conn[fn.conns++];
@@ -70,8 +99,13 @@ static void fn_start(const uint8_t *p, size_t n) {
     const uint8_t *end;
     fn_conn *c;
     int i;
-    for (i = 0; i < FN_CONNS; i++) free(fn.conn[i].in.p);
+    for (i = 0; i < FN_CONNS; i++) {
+        free(fn.conn[i].in.p);
+        free(fn.conn[i].wire.p);
+        fn_tls_free(&fn.conn[i]);
+    }
     free(fn.bytes);
+    free(fn.clear.p);
     free(fn.last_request.p);
     memset(&fn, 0, sizeof fn);
     if (n == 0) p = (const uint8_t *)"";      /* an empty input may be NULL */
@@ -156,6 +190,173 @@ static void fn_took(fn_conn *c, const char *p, size_t n) {
     else c->good_at += n;
 }
 
+/* ---- the server's side of TLS --------------------------------------------------------------------------------------- */
+
+#ifdef FUZZ_TLS
+typedef struct fn_server {
+    br_ssl_server_context sc;
+    unsigned char buf[BR_SSL_BUFSIZE_BIDI];
+} fn_server;
+
+/* Key and chain of each of fuzz_servers[], read once. */
+typedef struct fn_identity {
+    br_skey_decoder_context key;
+    br_x509_certificate chain[4];
+    size_t count;
+} fn_identity;
+
+static void fn_blob(void *to, const void *p, size_t n) { fuzz_add((fuzz_text *)to, p, n); }
+
+static const fn_identity *fn_identity_of(int which) {
+    static fn_identity all[FUZZ_SERVERS];
+    fn_identity *id = &all[which];
+    const char *text = fuzz_servers[which];
+    size_t at = 0, len = strlen(text);
+    br_pem_decoder_context pem;
+    fuzz_text der = {NULL, 0, 0};
+    if (id->count) return id;
+    br_pem_decoder_init(&pem);
+    br_skey_decoder_init(&id->key);
+    while (at < len) {
+        at += br_pem_decoder_push(&pem, text + at, len - at);
+        switch (br_pem_decoder_event(&pem)) {
+        case BR_PEM_BEGIN_OBJ:
+            memset(&der, 0, sizeof der);
+            br_pem_decoder_setdest(&pem, fn_blob, &der);
+            break;
+        case BR_PEM_END_OBJ:
+            if (strstr(br_pem_decoder_name(&pem), "KEY")) {
+                br_skey_decoder_push(&id->key, der.p, der.n);
+                free(der.p);
+            } else if (id->count < 4) {
+                id->chain[id->count].data = (unsigned char *)der.p;
+                id->chain[id->count++].data_len = der.n;
+            }
+            break;
+        case BR_PEM_ERROR: abort();
+        default: break;
+        }
+    }
+    if (id->count == 0 || br_skey_decoder_key_type(&id->key) != BR_KEYTYPE_EC) abort();
+    return id;
+}
+
+static struct { br_ssl_session_cache_lru lru; unsigned char store[1000]; int there; } fn_sessions;
+
+static void fn_tls_new(fn_conn *c) {
+    const fn_identity *id = fn_identity_of(fn.good ? 0 : fn.tls.server);
+    fn_server *s = (fn_server *)malloc(sizeof *s);
+    if (!s) abort();
+    if (!fn_sessions.there) br_ssl_session_cache_lru_init(&fn_sessions.lru, fn_sessions.store, sizeof fn_sessions.store);
+    fn_sessions.there = 1;
+    br_ssl_server_init_full_ec(&s->sc, id->chain, id->count, BR_KEYTYPE_EC, br_skey_decoder_get_ec(&id->key));
+    br_ssl_engine_set_buffer(&s->sc.eng, s->buf, sizeof s->buf, 1);
+    if (fn.good || fn.tls.server == 0) br_ssl_server_set_cache(&s->sc, &fn_sessions.lru.vtable);
+    br_ssl_engine_inject_entropy(&s->sc.eng, "no secret", 9);
+    br_ssl_server_reset(&s->sc);
+    c->tls = s;
+}
+
+static void fn_tls_free(fn_conn *c) {
+    free(c->tls);
+    fn_sessions.there = 0;
+}
+
+/* One record on its way. */
+static void fn_tls_record(fn_conn *c, const unsigned char *p, size_t n) {
+    const fn_tls *t = &fn.tls;
+    int change = c == &fn.conn[0] && !c->cut ? t->change : FN_KEEP;
+    size_t before = c->wire.n, at = t->at - before;
+    int number = c->records++, here = t->at >= before && at < n;
+    if (c->cut || (change == FN_DROP && (size_t)number == t->at)) return;
+    fuzz_add(&c->wire, p, n);
+    if (change == FN_AGAIN && (size_t)number == t->at) fuzz_add(&c->wire, p, n);
+    if (!here || change < FN_FLIP || change > FN_CUT_RESET) return;
+    if (change == FN_FLIP) {
+        c->wire.p[t->at] = (char)(c->wire.p[t->at] ^ (char)(t->value ? t->value : 1));
+    } else if (change == FN_INSERT) {
+        char last = c->wire.p[c->wire.n - 1];
+        memmove(c->wire.p + t->at + 1, c->wire.p + t->at, c->wire.n - t->at - 1);
+        c->wire.p[t->at] = (char)t->value;
+        fuzz_add(&c->wire, &last, 1);
+    } else if (change == FN_DELETE) {
+        memmove(c->wire.p + t->at, c->wire.p + t->at + 1, c->wire.n - t->at - 1);
+        c->wire.n--;
+    } else {
+        c->wire.n = t->at;
+        c->cut = change;
+    }
+}
+
+static void fn_tls_pump(fn_conn *c) {
+    br_ssl_engine_context *e = &c->tls->sc.eng;
+    unsigned char *p;
+    size_t n;
+    while ((p = br_ssl_engine_sendrec_buf(e, &n)) != NULL) {
+        fn_tls_record(c, p, n);
+        br_ssl_engine_sendrec_ack(e, n);
+    }
+}
+
+/* Bytes of the client. What a server that has closed does not take is lost, as in a network. */
+static void fn_tls_take(fn_conn *c, const unsigned char *p, size_t n) {
+    br_ssl_engine_context *e = &c->tls->sc.eng;
+    unsigned char *to;
+    size_t room;
+    int rounds = 0;
+    while (n > 0 && !(br_ssl_engine_current_state(e) & BR_SSL_CLOSED)) {
+        to = br_ssl_engine_recvrec_buf(e, &room);
+        if (to != NULL) {
+            if (room > n) room = n;
+            memcpy(to, p, room);
+            br_ssl_engine_recvrec_ack(e, room);
+            p += room;
+            n -= room;
+        }
+        fn_tls_pump(c);
+        while ((to = br_ssl_engine_recvapp_buf(e, &room)) != NULL) {
+            fuzz_add(&c->in, to, room);
+            br_ssl_engine_recvapp_ack(e, room);
+        }
+        FUZZ_CHECK(++rounds < 10000);
+    }
+}
+
+/* Gives the server what the script has for it by now. Says what comes behind that. */
+static int fn_tls_next(fn_conn *c, uint64_t *when) {
+    br_ssl_engine_context *e = &c->tls->sc.eng;
+    const char *p = NULL;
+    unsigned char *to;
+    size_t n = 0, room;
+    int kind;
+    for (;;) {
+        fn_tls_pump(c);
+        if (br_ssl_engine_current_state(e) & BR_SSL_CLOSED) return FN_CLOSE;
+        to = br_ssl_engine_sendapp_buf(e, &room);
+        if (to == NULL) return FN_AWAIT;                 /* the handshake waits for the client */
+        kind = fn_look(c, &p, &n, when);
+        if (kind == FN_CLOSE && fn.tls.clean && !c->notified) {
+            c->notified = 1;
+            br_ssl_engine_close(e);
+            fn_tls_pump(c);
+            return FN_CLOSE;
+        }
+        if (kind != FN_GIVE) return kind;
+        if (n > room) n = room;
+        if (fn.tls.record && n > fn.tls.record) n = fn.tls.record;
+        memcpy(to, p, n);
+        br_ssl_engine_sendapp_ack(e, n);
+        br_ssl_engine_flush(e, 0);
+        fn_took(c, p, n);
+    }
+}
+#else
+static void fn_tls_new(fn_conn *c) { (void)c; }
+static void fn_tls_free(fn_conn *c) { (void)c; }
+static void fn_tls_take(fn_conn *c, const unsigned char *p, size_t n) { (void)c; (void)p; (void)n; }
+static int fn_tls_next(fn_conn *c, uint64_t *when) { (void)c; (void)when; return FN_AWAIT; }
+#endif
+
 static fn_conn *fn_of(const fuzz_conn *n) {
     FUZZ_CHECK(n->id >= 1 && n->id <= fn.opens && !fn.conn[n->id - 1].closed);
     return &fn.conn[n->id - 1];
@@ -169,7 +370,7 @@ static int fuzz_open(fuzz_conn *n, const char *host, int port, int ms) {
     fn_conn *c;
     uint64_t due;
     fn_waits(ms);
-    FUZZ_CHECK(strcmp(host, "127.0.0.1") == 0 && port == 8080);
+    FUZZ_CHECK(strcmp(host, fn.tls.secure ? "localhost" : "127.0.0.1") == 0 && port == 8080);
     if (n->id == 0) {
         if (fn.opens == FN_CONNS) {
             fprintf(stderr, "more connections than any call may open\n");
@@ -188,6 +389,8 @@ static int fuzz_open(fuzz_conn *n, const char *host, int port, int ms) {
             c->at = c->last;
         }
         c->open_at = fuzz_sys.now;
+        c->secure = fn.good && fn.tls.secure ? FN_TLS_SERVER : fn.tls.secure;
+        if (c->secure == FN_TLS_SERVER) fn_tls_new(c);
     }
     c = fn_of(n);
     FUZZ_CHECK(!c->opened);
@@ -210,8 +413,9 @@ static void fn_request(fn_conn *c) {
         body = strtoul(len + 18, NULL, 10);
         if (c->in.n < head + body) return;
         key = strstr(c->in.p, FUZZ_KEY);
-        FUZZ_CHECK(key != NULL && key < end && memcmp(key - 22, "Authorization: Bearer ", 22) == 0);
-        FUZZ_CHECK(!fuzz_holds(key + 1, c->in.n - (size_t)(key + 1 - c->in.p), FUZZ_KEY));
+        if (fn.no_key) FUZZ_CHECK(key == NULL && strstr(c->in.p, "Authorization") == NULL);
+        else FUZZ_CHECK(key != NULL && key < end && memcmp(key - 22, "Authorization: Bearer ", 22) == 0 &&
+                        !fuzz_holds(key + 1, c->in.n - (size_t)(key + 1 - c->in.p), FUZZ_KEY));
         FUZZ_CHECK(llmi_json_is_object(c->in.p + head, body));
         fuzz_clear(&fn.last_request);
         fuzz_add(&fn.last_request, c->in.p + head, body);
@@ -246,10 +450,26 @@ static long fuzz_send(fuzz_conn *n, const char *p, size_t len, int ms) {
             c->send_block = 0;
         }
     }
-    fuzz_add(&c->in, p, len);
     c->sent += len;
-    fn_request(c);
+    if (c->secure) fuzz_add(&fn.clear, p, len);
+    if (c->secure == FN_TLS_RAW) c->requests++;      /* an AWAIT has seen something */
+    else if (c->secure) fn_tls_take(c, (const unsigned char *)p, len);
+    else fuzz_add(&c->in, p, len);
+    if (c->in.n) fn_request(c);
     return (long)len;
+}
+
+/* What a RECV would find now, under TLS or not. */
+static int fn_next(fn_conn *c, const char **p, size_t *n, uint64_t *when) {
+    int kind = FN_GIVE;
+    if (c->tls == NULL) return fn_look(c, p, n, when);
+    if (!c->cut) kind = fn_tls_next(c, when);
+    if (c->wire_at < c->wire.n) {
+        *p = c->wire.p + c->wire_at;
+        *n = c->wire.n - c->wire_at;
+        return FN_GIVE;
+    }
+    return c->cut ? (c->cut == FN_CUT ? FN_CLOSE : FN_RESET) : kind;
 }
 
 static long fuzz_recv(fuzz_conn *n, char *to, size_t room, int ms) {
@@ -261,7 +481,7 @@ static long fuzz_recv(fuzz_conn *n, char *to, size_t room, int ms) {
     fn_waits(ms);
     FUZZ_CHECK(c->opened && room > 0);
     if (fn.recv_most && room > fn.recv_most) room = fn.recv_most;
-    while ((kind = fn_look(c, &p, &k, &when)) == FN_PAUSE && when <= end) fuzz_sys.now = when;
+    while ((kind = fn_next(c, &p, &k, &when)) == FN_PAUSE && when <= end) fuzz_sys.now = when;
     if (kind == FN_CLOSE) return LLM_NET_CLOSED;
     if (kind == FN_RESET) return LLM_NET_FAILED;
     if (kind != FN_GIVE) {
@@ -272,8 +492,9 @@ static long fuzz_recv(fuzz_conn *n, char *to, size_t room, int ms) {
         if (k > room - got) k = room - got;
         memcpy(to + got, p, k);
         got += k;
-        fn_took(c, p, k);
-        kind = fn_look(c, &p, &k, &when);
+        if (c->tls) c->wire_at += k;
+        else fn_took(c, p, k);
+        kind = fn_next(c, &p, &k, &when);
     }
     return (long)got;
 }
@@ -297,7 +518,7 @@ static uint64_t fn_due(const fuzz_conn *n, int wants) {
     if ((wants & LLM_WANT_WRITE) && !(c->send_block && c->sent >= c->send_block)) return fuzz_sys.now;
     if ((wants & LLM_WANT_WRITE) && c->block_until > fuzz_sys.now) return c->block_until;
     if ((wants & LLM_WANT_WRITE)) return fuzz_sys.now;
-    switch (fn_look(c, &p, &k, &when)) {
+    switch (fn_next(c, &p, &k, &when)) {
     case FN_PAUSE: return when;
     case FN_AWAIT: return UINT64_MAX;
     default: return fuzz_sys.now;
@@ -338,25 +559,29 @@ typedef struct fc_opts {
     int cancel_after;             /* events, then the flag is set; 0 = never */
     int iterations;
     int once;                     /* no second call */
+    int extra;                    /* bits: 1 on_retry, 2 no kept connections, 4 headers, 8 n = 2, 16 prices, 32 no key */
+    fn_tls tls;
 } fc_opts;
 
 typedef struct fc_run {
     fuzz_text log;
     fuzz_text seen[3][LLM_MAX_CHOICES];      /* text, reasoning, refusal: what events have said */
-    fuzz_text all;                           /* the same of all choices and rounds, for the key */
+    size_t told;                             /* bytes of it, of all choices and rounds */
     fuzz_text calls;                         /* tool calls of the events */
     int events, results, runs, runnable, over;
     int stop_after, cancel_after;
     volatile int flag;
     llm_status status;
     int faulty;                              /* memory may run out */
+    int retries;                             /* on_retry */
+    int requests;                            /* whole ones that a server has read */
+    uint64_t started;
     int timed;                               /* a deadline passed: ties depend on who waits */
 } fc_run;
 
 static void fc_free(fc_run *r) {
     int i, k;
     free(r->log.p);
-    free(r->all.p);
     free(r->calls.p);
     for (k = 0; k < 3; k++) {
         for (i = 0; i < LLM_MAX_CHOICES; i++) free(r->seen[k][i].p);
@@ -434,6 +659,8 @@ static int fc_event(void *user, const llm_event *ev) {
     case LLM_EVENT_TEXT: case LLM_EVENT_REASONING: case LLM_EVENT_REFUSAL:
         FUZZ_CHECK(ev->text != NULL && ev->len > 0 && ev->choice >= 0 && ev->choice < LLM_MAX_CHOICES);
         fuzz_add(&r->seen[k][ev->choice], ev->text, ev->len);
+        fc_no_key(r->seen[k][ev->choice].p, r->seen[k][ev->choice].n);
+        r->told += ev->len;
         fuzz_add(&r->log, ev->text, ev->len);
         break;
     case LLM_EVENT_TOOL_CALL:
@@ -543,6 +770,13 @@ static void fc_response(fc_run *r, const fc_opts *o, const llm_response *out) {
     fuzz_addi(t, "rounds", out->iterations);
 }
 
+static void fc_on_retry(void *user, const llm_error *why, int64_t delay_ms) {
+    fc_run *r = (fc_run *)user;
+    FUZZ_CHECK(why != NULL && llm_is(why->status, LLM_ERR) && why->retryable && delay_ms >= 0);
+    fc_no_key(why, sizeof *why);
+    r->retries++;
+}
+
 static llm_status fc_handler(void *user, const llm_tool_call *call, llm_text *result) {
     fc_run *r = (fc_run *)user;
     r->runs++;
@@ -595,14 +829,30 @@ static void fc_drive(fc_run *r, llm_call *call, int way, llm_response *out) {
 }
 
 /* The client must work on: a good server answers now. */
-static void fc_again(llm_client *client) {
+static void fc_again(llm_client *client, llm_conversation *conv) {
     llm_request q = llm_request_init();
     llm_response out;
     fn.good = 1;
     fuzz_sys.may_wait = 1;
     q.prompt = "again";
+    q.conversation = conv;
     FUZZ_CHECK(llm_chat(client, &q, &out) == LLM_OK && strcmp(out.content, "fine") == 0);
     llm_response_free(&out);
+}
+
+/* The answer, whatever it was, into the conversation, and a result for each of its tool calls. */
+static void fc_converse(const fc_run *r, llm_conversation *conv, const llm_response *out) {
+    llm_status s = llm_conversation_add(conv, LLM_USER, FUZZ_PROMPT);
+    size_t i;
+    FUZZ_CHECK(s == LLM_OK || (s == LLM_ERR_MEMORY && r->faulty));
+    s = llm_conversation_add_response(conv, out);
+    FUZZ_CHECK(s == LLM_OK || s == LLM_ERR_USAGE || (s == LLM_ERR_MEMORY && r->faulty));
+    if (s == LLM_ERR_USAGE) FUZZ_CHECK(out->choice_count == 0 || out->status != LLM_OK);
+    if (s != LLM_OK) return;
+    for (i = 0; i < out->tool_call_count; i++) {
+        s = llm_conversation_add_tool_result(conv, out->tool_calls[i].id, "\"\\\x01 result");
+        FUZZ_CHECK(s == LLM_OK || (s == LLM_ERR_MEMORY && r->faulty));
+    }
 }
 
 /* The last body that was sent: every tool message answers a call of the assistant message before it. */
@@ -646,9 +896,11 @@ static void fc_body(fc_run *r, const fc_opts *o, llm_client *client) {
         tools[s].handler = fc_handler;
         tools[s].user = r;
     }
-    q.prompt = "hi";
+    q.prompt = FUZZ_PROMPT;
     q.discard_text = o->discard;
     q.timeout_ms = o->total_ms;
+    if ((o->extra & 8) && !o->tools) q.n = 2;
+    r->started = fuzz_sys.now;
     if (o->cancel_after) q.cancel = &r->flag;
     if (o->conversation && llm_conversation_new(client, &conv) == LLM_OK) q.conversation = conv;
     if (o->tools) {
@@ -672,45 +924,72 @@ static void fc_body(fc_run *r, const fc_opts *o, llm_client *client) {
         fc_drive(r, call, way, &out);
     }
     FUZZ_CHECK(r->status == out.status && (r->status == LLM_OK || llm_is(r->status, LLM_ERR)));
+    if (o->total_ms > 0) FUZZ_CHECK(fuzz_sys.now <= r->started + (uint64_t)o->total_ms);     /* whatever came */
+    if (o->extra & 1) FUZZ_CHECK(o->tools || r->retries == out.error.attempts - 1 || out.status == LLM_OK || r->faulty);
     if (r->status == LLM_ERR_MEMORY) FUZZ_CHECK(o->fail_at || o->pool);
     if (r->status == LLM_ERR_TIMEOUT && out.error.http_status != 408) r->timed = 1;
     if (r->status == LLM_ERR_USAGE) FUZZ_CHECK(!"the request is good");
     r->over = 1;
     fc_response(r, o, &out);
-    for (s = 0; (int)s < 3; s = (llm_status)((int)s + 1)) {
-        int i;
-        for (i = 0; i < LLM_MAX_CHOICES; i++) fc_no_key(r->seen[s][i].p, r->seen[s][i].n);
-    }
+    r->requests = fn.requests;
     FUZZ_CHECK(o->tools || (r->runs == 0 && r->results == 0));
     if (o->tools) fc_check_messages();
+    if (conv && !o->tools) fc_converse(r, conv, &out);
     llm_response_free(&out);
     llm_response_free(&out);
+    if (!o->fail_at && !o->pool && !o->once) fc_again(client, conv);
     llm_conversation_free(conv);
-    if (!o->fail_at && !o->pool && !o->once) fc_again(client);
 }
 
 /* The whole of it: client, call, answer, another call, end. */
 static void fc_go(fc_run *r, const fc_opts *o, const uint8_t *script, size_t n) {
+    static const llm_header headers[] = {{"X-A", "1"}, {"User-Agent", "fuzz"}};
     static char pool[65536];
+    llm_price prices[1];
     llm_config config = llm_config_init();
     llm_client *client = NULL;
     llm_error e;
     llm_status s;
     memset(r, 0, sizeof *r);
     fuzz_clear(&r->log);
+    memset(prices, 0, sizeof prices);
+    prices[0].model = "gpt-4o-mini";
+    prices[0].input = 0.15;
+    prices[0].output = 0.6;
     r->stop_after = o->stop_after;
     r->faulty = o->fail_at || o->pool;
     r->cancel_after = o->cancel_after;
     fn_start(script, n);
     fn.recv_most = o->recv_most;
     fn.send_most = o->send_most;
+    fn.tls = o->tls;
+    fn.no_key = (o->extra & 32) != 0;
     memset(&fuzz_sys, 0, sizeof fuzz_sys);
     fuzz_sys.now = 1000000;
-    fuzz_sys.unix_time = 784111777;
+    fuzz_sys.unix_time = o->tls.secure ? 1795305600 : 784111777;
     fuzz_mem_start();
     fuzz_mem.fail_at = o->fail_at;
     config.api_key = FUZZ_KEY;
-    config.base_url = "http://127.0.0.1:8080/v1";
+    config.base_url = o->tls.secure ? "https://localhost:8080/v1" : "http://127.0.0.1:8080/v1";
+#ifdef FUZZ_TLS
+    config.ca_pem = fuzz_root;
+#endif
+    if (o->extra & 1) {
+        config.on_retry = fc_on_retry;
+        config.on_retry_user = r;
+    }
+    if (o->extra & 2) config.max_idle = -1;
+    if (o->extra & 4) {
+        config.headers = headers;
+        config.header_count = 2;
+        config.organization = "org-1";
+        config.project = "proj-1";
+    }
+    if (o->extra & 16) {
+        config.prices = prices;
+        config.price_count = 1;
+    }
+    if (o->extra & 32) config.api_key = "";
     config.model = "gpt-4o-mini";
     config.max_retries = o->retries == 0 ? -1 : o->retries;
     config.connect_timeout_ms = o->connect_ms;
@@ -726,6 +1005,7 @@ static void fc_go(fc_run *r, const fc_opts *o, const uint8_t *script, size_t n) 
     fuzz_mem_end();
     if (o->pool) FUZZ_CHECK(fuzz_mem.calls == 0);
     FUZZ_CHECK(fn.opens == fn.closes);
+    FUZZ_CHECK(!fuzz_holds(fn.clear.p, fn.clear.n, FUZZ_KEY) && !fuzz_holds(fn.clear.p, fn.clear.n, FUZZ_PROMPT));
 }
 
 /* Another way of driving the same call: the same events, the same answer. */

@@ -137,6 +137,7 @@ static void call_seeds(void) {
     static const char *const scripts[] = {
         "\xFF" "o\x01" "\xFF" "n" OK_HEAD DELTA("a") "data: [DONE]\n\n",
         "\xFF" "o\x02",
+        OK_HEAD DELTA("CANARY-REPLY-51c7") "\xFF" "r",
         "\xFF" "o\x50" OK_HEAD DELTA("a") "\xFF" "r",
         "\xFF" "e" "HTTP/1.1 401 No\r\nContent-Length: 36\r\n\r\n{\"error\":{\"message\":\"no such key\"}}\r\n\xFF" "c",
         "\xFF" "s\x05" "\xFF" "e" "HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\n{}",
@@ -151,6 +152,50 @@ static void call_seeds(void) {
     size_t i, k;
     for (i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
         for (k = 0; k < sizeof options / sizeof options[0]; k++) seed("call", options[k], 8, scripts[i], strlen(scripts[i]));
+    }
+}
+
+/* The same over TLS: as it is, changed at each stage of the handshake and behind it, to servers that are not good, and as
+   raw bytes. */
+static void https_seeds(void) {
+    static const char *const scripts[] = {
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 71\r\n\r\n"
+        "{\"choices\":[{\"message\":{\"content\":\"fine\"},\"finish_reason\":\"stop\"}]}    ",
+        OK_HEAD DELTA("one ") "\xFF" "p\x02" DELTA("two") "data: [DONE]\n\n\xFF" "c",
+        OK_HEAD DELTA("cut off") "\xFF" "c",
+        "HTTP/1.1 401 No\r\nContent-Length: 36\r\n\r\n{\"error\":{\"message\":\"no such key\"}}\xFF" "n\xFF" "r"
+    };
+    static const unsigned short at[] = {0, 3, 5, 60, 100, 700, 1100, 1150, 1200, 1230, 1260, 1300, 1400, 1500};
+    static const char raw[] = "\x16\x03\x03\x00\x2C\x02\x00\x00\x28\x03\x03" "01234567890123456789012345678901" "\x00\xC0\x2B\x00\x00\x00"
+        "\x15\x03\x03\x00\x02\x02\x28";
+    char options[8];
+    size_t i, k;
+    for (i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
+        for (k = 0; k < sizeof at / sizeof at[0]; k++) {
+            memset(options, 0, sizeof options);
+            options[0] = (char)(k % 4 | (i ? 4 : 0) | (k % 3 ? 8 : 0) | (k % 5 ? 0 : 0x40));
+            options[1] = (char)(k % 4 == 1 ? 200 : 0);
+            options[2] = (char)(k % 4 == 3 ? 11 : 0);
+            options[4] = (char)(k % 8);
+            options[5] = (char)(k * 16 + i);
+            options[6] = (char)(at[k] >> 8);
+            options[7] = (char)at[k];
+            seed("https", options, 8, scripts[i], strlen(scripts[i]));
+        }
+        for (k = 0; k < 8; k++) {
+            memset(options, 0, sizeof options);
+            options[3] = (char)(0x20 | (k & 3) << 6 | k >> 2 | (k % 3) << 1);
+            seed("https", options, 8, scripts[i], strlen(scripts[i]));
+            options[3] = 0;
+            options[4] = (char)(200 + k * 4);
+            seed("https", options, 8, scripts[i], strlen(scripts[i]));
+        }
+    }
+    for (k = 0; k < 4; k++) {
+        memset(options, 0, sizeof options);
+        options[0] = (char)(0x30 | k);
+        seed("https", options, 8, raw, sizeof raw - 1 - k * 7);
+        seed("https", options, 8, "HTTP/1.1 400 this is not TLS\r\n\r\n", k == 0 ? 33 : 4);
     }
 }
 
@@ -275,8 +320,19 @@ static void cert_seeds(const char *folder) {
     closedir(d);
 }
 
+/* A text as the lines of a C string. */
+static void c_string(FILE *f, const char *name) {
+    char *text = data_file(name, NULL), *p;
+    for (p = strtok(text, "\r\n"); p; p = strtok(NULL, "\r\n")) {
+        if (!strchr(p, '"') && !strchr(p, '\\')) fprintf(f, "    \"%s\\n\"\n", p);
+    }
+    free(text);
+}
+
 static void roots_header(void) {
     static const char *const files[] = {"pki/roots.pem", "tls/roots.pem"};
+    static const char *const servers[] = {"pki/ec.pem", "pki/wrong-name.pem", "pki/expired.pem", "pki/unknown-ca.pem", "pki/client-auth.pem",
+                                          "pki/no-intermediate.pem", "pki/self-signed.pem", "pki/cn-only.pem"};
     char path[600];
     char *text, *p;
     size_t i;
@@ -285,18 +341,20 @@ static void roots_header(void) {
     f = fopen(path, "w");
     if (!f) exit(1);
     fprintf(f, "static const char fuzz_roots[] =\n");
-    for (i = 0; i < 2; i++) {
-        text = data_file(files[i], NULL);
-        for (p = strtok(text, "\r\n"); p; p = strtok(NULL, "\r\n")) {
-            if (!strchr(p, '"') && !strchr(p, '\\')) fprintf(f, "    \"%s\\n\"\n", p);
-        }
-        free(text);
-    }
+    for (i = 0; i < 2; i++) c_string(f, files[i]);
     text = data_file("pki/pins.txt", NULL);
     p = strstr(text, "leaf-ec ");
     if (!p) exit(1);
     fprintf(f, "    ;\nstatic const char fuzz_pin[] = \"%.*s\";\n", (int)strcspn(p + 8, "\r\n"), p + 8);
     free(text);
+    fprintf(f, "enum { FUZZ_SERVERS = %d };\nstatic const char *const fuzz_servers[FUZZ_SERVERS] = {\n", (int)(sizeof servers / sizeof servers[0]));
+    for (i = 0; i < sizeof servers / sizeof servers[0]; i++) {
+        if (i) fprintf(f, "    ,\n");
+        c_string(f, servers[i]);
+    }
+    fprintf(f, "};\nstatic const char fuzz_root[] =\n");      /* of the good one, alone: it is read at each start */
+    c_string(f, "pki/root-ec.pem");
+    fprintf(f, "    ;\n");
     fclose(f);
 }
 
@@ -366,6 +424,7 @@ int main(int argc, char **argv) {
     chat_seeds("chat/providers.txt");
     chat_seeds("chat/statuses.txt");
     call_seeds();
+    https_seeds();
     key_seeds();
     tools_seeds();
     url_seeds();

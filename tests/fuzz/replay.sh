@@ -6,6 +6,7 @@ shift 3
 passed=0 failed=0
 for name in "$@"; do
     set -- "$out/seeds/$name"
+    [ ! -d "$out/kept/$name" ] || set -- "$@" "$out/kept/$name"
     [ ! -d "$data/$name" ] || set -- "$@" "$data/$name"
     [ -n "$VALGRIND" ] || [ -z "$(ls -A "$out/corpus/$name" 2> /dev/null)" ] || set -- "$@" "$out/corpus/$name"
     tool=

@@ -1,30 +1,82 @@
 #!/bin/sh
-# run_fuzz.sh OUT FINDINGS SECONDS NAME...: replays what there is and goes on from it. A finding is kept in OUT/findings.
-cd "$(dirname "$0")" || exit 1
-out=$1 data=$2 seconds=$3
-shift 3
-passed=0 failed=0
-mkdir -p "$out/findings"
-for name in "$@"; do
-    mkdir -p "$out/corpus/$name"
-    old=$out/seeds/$name
-    [ ! -d "$data/$name" ] || old="$old $data/$name"
-    log=$out/$name.log
-    # shellcheck disable=SC2086
-    if nice -n 10 "$out/fuzz_$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2000 -max_len=6000 -dict=fuzz.dict \
-        -print_final_stats=1 -artifact_prefix="$out/findings/$name-" "$out/corpus/$name" $old > "$log" 2>&1; then
-        passed=$((passed + 1))
-        word=ok
-    else
-        failed=$((failed + 1))
-        word=FAILED
+# run_fuzz.sh OUT FINDINGS NAME...: runs each fuzzer from the inputs that there are, and goes on from them.
+#
+#   FUZZ_SECONDS=60   each runs for so many seconds of the clock
+#   CPU_MINUTES=30    instead: each runs until all its runs together have used so many minutes of processor time
+#   JOBS=2            so many at the same time
+#   CORPUS=no         starts from what the repository holds and keeps nothing new in build/fuzz/corpus
+#
+# A finding ends that fuzzer's run and is kept in OUT/findings; OUT/NAME.log tells more. OUT/cpu holds what each has used.
+here=$(cd "$(dirname "$0")" && pwd) || exit 1
+cd "$here" || exit 1
+out=$1 data=$2
+shift 2
+: "${FUZZ_SECONDS:=60}"
+export FUZZ_SECONDS CPU_MINUTES CORPUS
+mkdir -p "$out/findings" "$out/cpu" || exit 1
+
+# seconds of processor time of the children of this shell, with two digits
+used() { times | sed -n 2p | awk '{ for (i = 1; i <= 2; i++) { split($i, a, /[ms]/); s += a[1] * 60 + a[2] } printf "%.2f\n", s }'; }
+cpu_of() { awk '{ s += $1 } END { printf "%d\n", s }' "$out/cpu/$1" 2> /dev/null || echo 0; }
+
+# one run of $1 for $2 seconds
+run() {
+    name=$1 seconds=$2
+    set -- "$out/seeds/$name" "$out/kept/$name" "$data/$name"
+    for folder in "$@"; do
+        shift
+        [ ! -d "$folder" ] || set -- "$@" "$folder"
+    done
+    found=$out/corpus/$name               # new inputs go to the first folder
+    if [ "$CORPUS" = no ]; then
+        found=$out/new/$name
+        rm -rf "$found"
     fi
-    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
-    rate=$(sed -n 's/^stat::average_exec_per_sec: *//p' "$log")
-    cov=$(grep -ao 'cov: [0-9]*' "$log" | tail -n 1)
-    printf '%-8s %-6s %9s runs, %6s a second, %s, %s inputs\n' "$name" $word "${runs:-?}" "${rate:-?}" "${cov:-?}" \
-        "$(find "$out/corpus/$name" -type f | wc -l)"
-    [ $word = ok ] || grep -aE 'FUZZ_CHECK|ERROR: |runtime error|Test unit written|^---- |^    #[0-9] ' "$log" | head -n 30 | cut -c1-200
+    mkdir -p "$found"
+    set -- "$found" "$@"
+    nice -n 10 "$out/fuzz_$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2000 -max_len=6000 -dict=fuzz.dict \
+        -print_final_stats=1 -artifact_prefix="$out/findings/$name-" "$@" > "$out/$name.log" 2>&1
+}
+
+# everything about one fuzzer
+one() {
+    name=$1 result=ok runs=0
+    log=$out/$name.log
+    rm -f "$out/$name.failed"
+    while :; do
+        seconds=$FUZZ_SECONDS
+        if [ -n "$CPU_MINUTES" ]; then
+            seconds=$((CPU_MINUTES * 60 - $(cpu_of "$name")))
+            [ $seconds -gt 0 ] || break
+            [ $seconds -lt 300 ] || seconds=300
+        fi
+        before=$(used)
+        run "$name" $seconds || result=FAILED
+        awk -v a="$before" -v b="$(used)" 'BEGIN { printf "%.2f\n", b - a }' >> "$out/cpu/$name"
+        n=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+        runs=$((runs + ${n:-0}))
+        if [ -z "$CPU_MINUTES" ] || [ $result != ok ]; then break; fi
+    done
+    now=$(tail -n 1 "$out/cpu/$name" 2> /dev/null)
+    printf '%-8s %-6s %9d inputs run; processor time %7.0f s, with all earlier runs %7d s\n' "$name" $result $runs "${now:-0}" \
+        "$(cpu_of "$name")"
+    [ $result = ok ] && return 0
+    : > "$out/$name.failed"
+    grep -aE 'FUZZ_CHECK|ERROR: |runtime error|Test unit written|^---- |^    #[0-9] ' "$log" | head -n 30 | cut -c1-200
+}
+
+if [ "$ONE" = 1 ]; then
+    one "$1"
+    exit 0
+fi
+for name in "$@"; do rm -f "$out/$name.failed"; done
+begin=$(date +%s)
+printf '%s\n' "$@" | ONE=1 xargs -P "${JOBS:-1}" -n 1 sh "$here/run_fuzz.sh" "$out" "$data"
+failed=0 total=0
+for name in "$@"; do
+    [ ! -f "$out/$name.failed" ] || failed=$((failed + 1))
+    total=$((total + $(cpu_of "$name")))
 done
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+echo "all runs together so far: $total s of processor time; this took $(($(date +%s) - begin)) s"
+echo "$(($# - failed)) passed, $failed failed"
+[ $failed -eq 0 ] && [ $# -gt 0 ]
