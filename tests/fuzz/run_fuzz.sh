@@ -4,7 +4,7 @@
 #   FUZZ_SECONDS=60   each runs for so many seconds of the clock
 #   CPU_MINUTES=30    instead: each runs until all its runs together have used so many minutes of processor time
 #   JOBS=2            so many at the same time
-#   CORPUS=no         starts from what the repository holds and keeps nothing new in build/fuzz/corpus
+#   CORPUS=no         replays what the repository holds, then goes on from a part of it; build/fuzz/corpus is left alone
 #
 # A finding ends that fuzzer's run and is kept in OUT/findings; OUT/NAME.log tells more. OUT/cpu holds what each has used.
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
@@ -15,27 +15,42 @@ shift 2
 export FUZZ_SECONDS CPU_MINUTES CORPUS
 mkdir -p "$out/findings" "$out/cpu" || exit 1
 
-# seconds of processor time of the children of this shell, with two digits
-used() { times | sed -n 2p | awk '{ for (i = 1; i <= 2; i++) { split($i, a, /[ms]/); s += a[1] * 60 + a[2] } printf "%.2f\n", s }'; }
+# seconds of processor time of this shell's children; `times` must not run in a subshell, whose children are others
+used() {
+    times > "$out/cpu/.$name"
+    spent=$(sed -n 2p "$out/cpu/.$name" | awk '{ for (i = 1; i <= 2; i++) { split($i, a, /[ms]/); s += a[1] * 60 + a[2] } printf "%.2f\n", s }')
+}
 cpu_of() { awk '{ s += $1 } END { printf "%d\n", s }' "$out/cpu/$1" 2> /dev/null || echo 0; }
 
-# one run of $1 for $2 seconds
+# libFuzzer for $1 seconds, or with -runs=0, over these folders; new inputs go to the first one
+fuzz() {
+    limit=$1
+    shift
+    nice -n 10 "$out/fuzz_$name" "$limit" -timeout=20 -rss_limit_mb=2000 -max_len=6000 -dict=fuzz.dict -print_final_stats=1 \
+        -artifact_prefix="$out/findings/$name-" "$@" > "$log" 2>&1 || return 1
+    n=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+    runs=$((runs + ${n:-0}))
+}
+
+# one run of $1 seconds
 run() {
-    name=$1 seconds=$2
+    seconds=$1
+    found=$out/corpus/$name
     set -- "$out/seeds/$name" "$out/kept/$name" "$data/$name"
     for folder in "$@"; do
         shift
         [ ! -d "$folder" ] || set -- "$@" "$folder"
     done
-    found=$out/corpus/$name               # new inputs go to the first folder
-    if [ "$CORPUS" = no ]; then
+    if [ "$CORPUS" = no ]; then          # all of it once; then from a part, for the whole would take the few seconds
+        fuzz -runs=0 "$@" || return 1
         found=$out/new/$name
         rm -rf "$found"
+        mkdir -p "$found"
+        find "$@" -type f | sort | awk 'NR % 8 == 1' | while read -r f; do cp "$f" "$found/" || exit 1; done
+        set --
     fi
     mkdir -p "$found"
-    set -- "$found" "$@"
-    nice -n 10 "$out/fuzz_$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2000 -max_len=6000 -dict=fuzz.dict \
-        -print_final_stats=1 -artifact_prefix="$out/findings/$name-" "$@" > "$out/$name.log" 2>&1
+    fuzz -max_total_time="$seconds" "$found" "$@"
 }
 
 # everything about one fuzzer
@@ -50,11 +65,11 @@ one() {
             [ $seconds -gt 0 ] || break
             [ $seconds -lt 300 ] || seconds=300
         fi
-        before=$(used)
-        run "$name" $seconds || result=FAILED
-        awk -v a="$before" -v b="$(used)" 'BEGIN { printf "%.2f\n", b - a }' >> "$out/cpu/$name"
-        n=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
-        runs=$((runs + ${n:-0}))
+        used
+        before=$spent
+        run $seconds || result=FAILED
+        used
+        awk -v a="$before" -v b="$spent" 'BEGIN { printf "%.2f\n", b - a }' >> "$out/cpu/$name"
         if [ -z "$CPU_MINUTES" ] || [ $result != ok ]; then break; fi
     done
     now=$(tail -n 1 "$out/cpu/$name" 2> /dev/null)
