@@ -5593,10 +5593,14 @@ LLMI_FN int llmi_net_wait(llm_wait_item *items, size_t n, int timeout_ms) {
 
    A chain is checked by BearSSL's "minimal" engine behind a filter of ours, which sees each byte of each certificate
    first and walks it as DER while it passes (no certificate is ever held whole). The filter adds what the engine
-   lacks: anchors found on demand, addresses in the certificate, extendedKeyUsage, pins, which date is wrong, and a
-   refusal of nameConstraints. Both must agree.
+   lacks: anchors found on demand, addresses in the certificate, extendedKeyUsage, nameConstraints, pins, which date
+   is wrong, a bound for the length of the chain, and no "*.com". Both must agree. tests/data/tls/cases.txt has all
+   rules, with the reason for each.
 
-   Not checked: revocation (CRL, OCSP), the dates and extensions of a trust anchor itself.
+   nameConstraints (RFC 5280 4.2.1.10) are checked for the host that is asked for, which is the one name that is
+   believed: dNSName and iPAddress. With any other form in them the chain is refused.
+
+   Not checked: revocation (CRL, OCSP), the dates of a trust anchor itself.
    ============================================================================================================ */
 #if LLMI_HAS_TLS
 
@@ -5664,7 +5668,12 @@ typedef enum llmi_cert_at {
     LLMI_CERT_BC,
     LLMI_CERT_BC_CA,
     LLMI_CERT_BC_PATH,
-    LLMI_CERT_REST,         /* signature algorithm and signature: skipped          */
+    LLMI_CERT_NC,
+    LLMI_CERT_NC_LIST,      /* [0] permitted, [1] excluded                         */
+    LLMI_CERT_NC_TREE,
+    LLMI_CERT_NC_BASE,
+    LLMI_CERT_OUTER_ALG,    /* the signature's algorithm once more                 */
+    LLMI_CERT_REST,         /* the signature: skipped                              */
     LLMI_CERT_NOTHING,      /* the enclosing element must end here                 */
     LLMI_CERT_DONE          /* complete; a further byte is an error                */
 } llmi_cert_at;
@@ -5678,17 +5687,23 @@ typedef enum llmi_cert_mode {
     LLMI_CERT_VALUE         /* content is collected in val                         */
 } llmi_cert_mode;
 
+/* Several can fall on one byte. */
 typedef enum llmi_cert_event {
-    LLMI_CERT_NONE,
-    LLMI_CERT_HAVE_START,   /* the last byte of notBefore was taken                */
-    LLMI_CERT_HAVE_KEY,     /* issuer, subject and key are known                   */
-    LLMI_CERT_CRITICAL_EKU  /* the byte just taken marks extendedKeyUsage critical */
+    LLMI_CERT_NONE = 0,
+    LLMI_CERT_HAVE_START = 1,   /* the last byte of notBefore was taken                     */
+    LLMI_CERT_HAVE_KEY = 2,     /* issuer, subject and key are known                        */
+    LLMI_CERT_CRITICAL_EXT = 4, /* this byte marks an extension critical that is known here */
+    LLMI_CERT_STAR = 8,         /* this byte is a '*' at the beginning of a dNSName         */
+    LLMI_CERT_HAVE_TBS = 16     /* all that is signed is known                              */
 } llmi_cert_event;
 
-enum { LLMI_EXT_OTHER = 0, LLMI_EXT_BC = 1, LLMI_EXT_SAN = 2, LLMI_EXT_EKU = 4, LLMI_EXT_NC = 8 };
+enum {
+    LLMI_EXT_OTHER = 0, LLMI_EXT_BC = 1, LLMI_EXT_SAN = 2, LLMI_EXT_EKU = 4, LLMI_EXT_NC = 8, LLMI_EXT_KU = 16
+};
 enum { LLMI_KEY_NONE, LLMI_KEY_RSA, LLMI_KEY_EC };
+enum { LLMI_NC_PERMITTED = 1, LLMI_NC_INSIDE = 2, LLMI_NC_EXCLUDED = 4, LLMI_NC_UNKNOWN = 8 };
 
-#define LLMI_CERT_DEPTH 9   /* certificate, tbs, [3], list, extension, value, SEQUENCE, element: 8 */
+#define LLMI_CERT_DEPTH 10  /* certificate, tbs, [3], list, extension, value, SEQUENCE, [0], subtree, base */
 
 typedef struct llmi_date { uint32_t days, seconds; } llmi_date;   /* BearSSL's: days since 1 January of year 0 */
 
@@ -5698,23 +5713,27 @@ typedef struct llmi_cert {
     unsigned char capturing;                /* likewise for what goes to store                    */
     unsigned char event;
     unsigned char light;                    /* only the subject is hashed: enough for the index   */
+    unsigned char in_tbs;
     uint32_t pos, len;
     uint32_t end[LLMI_CERT_DEPTH];          /* of the open elements                               */
     unsigned char next[LLMI_CERT_DEPTH];    /* what follows each                                  */
     unsigned char what[LLMI_CERT_DEPTH];    /* what each is                                       */
     unsigned char val[64];                  /* content of a small element; val_len may be larger  */
     uint32_t val_len;
-    br_sha256_context sha;
+    br_sha256_context sha, tbs_sha;
     /* results */
-    unsigned char issuer[32], subject[32], spki[32];   /* SHA-256                                 */
+    unsigned char issuer[32], subject[32], spki[32], tbs[32], alg[32];   /* SHA-256               */
     llmi_date not_before, not_after;
     unsigned char v3, key_kind, curve, has_key;
     unsigned char ext, exts;                /* the extension being read, all that were seen       */
-    unsigned char is_ca, eku_ok, nc_critical, critical;
+    unsigned char is_ca, eku_ok, critical;
+    unsigned char path;                     /* CA certificates allowed below + 1; 0 = no limit    */
+    unsigned char nc, nc_excluded;          /* LLMI_NC_; in [1] of them just now                  */
     unsigned char ip_match, dns_names;
     char dns_name[64];                      /* the first one, for a message                       */
     const unsigned char *ip;                /* wanted address, ip_len 4 or 16; 0 = none           */
     size_t ip_len;
+    const char *name;                       /* wanted name in lower case, if no address is wanted */
     unsigned char *store;                   /* gets the subject's DER and the key's bits, if set  */
     size_t store_size, dn_len, stored;
 } llmi_cert;
@@ -5805,6 +5824,7 @@ LLMI_FN int llmi_cert_extension(llmi_cert *c) {
     c->critical = 0;
     if (c->val_len != 3 || memcmp(c->val, "\x55\x1D", 2) != 0) return 1;
     switch (c->val[2]) {
+    case 15: c->ext = LLMI_EXT_KU; break;
     case 17: c->ext = LLMI_EXT_SAN; break;
     case 19: c->ext = LLMI_EXT_BC; break;
     case 30: c->ext = LLMI_EXT_NC; break;
@@ -5816,18 +5836,47 @@ LLMI_FN int llmi_cert_extension(llmi_cert *c) {
     return 1;
 }
 
-/* Keeps the first name for a message: only the bytes that a host name has, so that it can be shown. */
+/* Keeps the first name for a message, with '?' for bytes that no host name has, so that it can be shown. */
 LLMI_FN void llmi_cert_dns_name(llmi_cert *c) {
     size_t i, n = 0;
     c->dns_names = 1;
     if (c->dns_name[0] != 0) return;
     for (i = 0; i < c->val_len && i < sizeof c->val && n + 1 < sizeof c->dns_name; i++) {
         int b = llmi_lower(c->val[i]);
-        if (llmi_is_digit(b) || (b >= 'a' && b <= 'z') || b == '.' || b == '-' || b == '*' || b == '_') {
-            c->dns_name[n++] = (char)b;
-        }
+        int ok = llmi_is_digit(b) || (b >= 'a' && b <= 'z') || b == '.' || b == '-' || b == '*' || b == '_';
+        c->dns_name[n++] = (char)(ok ? b : '?');
     }
     c->dns_name[n] = 0;
+}
+
+/* The host is name, or stands below it; ".name": below it only (RFC 5280 4.2.1.10). */
+LLMI_FN int llmi_cert_below(const char *host, const unsigned char *name, size_t n) {
+    size_t len = strlen(host), i;
+    if (n > len) return 0;
+    host += len - n;
+    for (i = 0; i < n; i++) {
+        if (host[i] != llmi_lower(name[i])) return 0;
+    }
+    return n == 0 || n == len || name[0] == '.' || host[-1] == '.';
+}
+
+/* One base of nameConstraints: is the host in it? Another form than the host's says nothing of it. */
+LLMI_FN void llmi_cert_constraint(llmi_cert *c) {
+    size_t i;
+    int in;
+    if (c->tag == 0x82 && c->val_len <= sizeof c->val) {
+        if (c->ip_len > 0 || c->name == NULL) return;
+        in = llmi_cert_below(c->name, c->val, (size_t)c->val_len);
+    } else if (c->tag == 0x87 && (c->val_len == 8 || c->val_len == 32)) {
+        if (c->ip_len == 0) return;
+        in = c->val_len == c->ip_len * 2;
+        for (i = 0; in && i < c->ip_len; i++) in = ((c->val[i] ^ c->ip[i]) & c->val[c->ip_len + i]) == 0;
+    } else {
+        c->nc |= LLMI_NC_UNKNOWN;
+        return;
+    }
+    if (!c->nc_excluded) c->nc |= LLMI_NC_PERMITTED;
+    if (in) c->nc = (unsigned char)(c->nc | (c->nc_excluded ? LLMI_NC_EXCLUDED : LLMI_NC_INSIDE));
 }
 
 LLMI_FN void llmi_cert_algorithm(llmi_cert *c) {
@@ -5845,7 +5894,21 @@ LLMI_FN void llmi_cert_curve(llmi_cert *c) {
 /* The element `what` has ended. */
 LLMI_FN int llmi_cert_closed(llmi_cert *c, int what) {
     size_t n = c->val_len <= sizeof c->val ? (size_t)c->val_len : sizeof c->val;
+    unsigned char alg[32];
     switch (what) {
+    case LLMI_CERT_TBS:
+        if (!c->light) br_sha256_out(&c->tbs_sha, c->tbs);
+        c->in_tbs = 0;
+        c->event |= LLMI_CERT_HAVE_TBS;
+        break;
+    case LLMI_CERT_SIGALG:
+        if (!c->light) br_sha256_out(&c->sha, c->alg);
+        break;
+    case LLMI_CERT_OUTER_ALG:   /* RFC 5280 4.1.1.2: the same as within */
+        if (c->light) break;
+        br_sha256_out(&c->sha, alg);
+        if (memcmp(alg, c->alg, sizeof alg) != 0) return llmi_cert_bad(c);
+        break;
     case LLMI_CERT_ISSUER:
         if (!c->light) br_sha256_out(&c->sha, c->issuer);
         break;
@@ -5855,12 +5918,12 @@ LLMI_FN int llmi_cert_closed(llmi_cert *c, int what) {
         break;
     case LLMI_CERT_SPKI:
         if (!c->light) br_sha256_out(&c->sha, c->spki);
-        c->event = LLMI_CERT_HAVE_KEY;
+        c->event |= LLMI_CERT_HAVE_KEY;
         break;
     case LLMI_CERT_KEY: c->has_key = 1; break;
     case LLMI_CERT_NOT_BEFORE:
         if (!llmi_date_read(&c->not_before, c->tag, c->val, n)) return llmi_cert_bad(c);
-        c->event = LLMI_CERT_HAVE_START;
+        c->event |= LLMI_CERT_HAVE_START;
         break;
     case LLMI_CERT_NOT_AFTER:
         if (!llmi_date_read(&c->not_after, c->tag, c->val, n)) return llmi_cert_bad(c);
@@ -5873,8 +5936,7 @@ LLMI_FN int llmi_cert_closed(llmi_cert *c, int what) {
     case LLMI_CERT_CRITICAL:
         if (c->val_len != 1) return llmi_cert_bad(c);
         c->critical = c->val[0] != 0;
-        if (c->critical && c->ext == LLMI_EXT_EKU) c->event = LLMI_CERT_CRITICAL_EKU;
-        if (c->critical && c->ext == LLMI_EXT_NC) c->nc_critical = 1;
+        if (c->critical && (c->ext == LLMI_EXT_EKU || c->ext == LLMI_EXT_NC)) c->event |= LLMI_CERT_CRITICAL_EXT;
         break;
     case LLMI_CERT_EKU_OID:   /* serverAuth, anyExtendedKeyUsage */
         if (llmi_cert_val_is(c, "\x2B\x06\x01\x05\x05\x07\x03\x01", 8) ||
@@ -5887,6 +5949,10 @@ LLMI_FN int llmi_cert_closed(llmi_cert *c, int what) {
         if (c->tag == 0x82) llmi_cert_dns_name(c);
         break;
     case LLMI_CERT_BC_CA: c->is_ca = c->tag == 0x01 && c->val_len == 1 && c->val[0] != 0; break;
+    case LLMI_CERT_BC_PATH:   /* a chain that is longer than this is none of ours */
+        c->path = (unsigned char)(c->val_len == 1 && c->val[0] < 0x7F ? c->val[0] + 1 : 0x80);
+        break;
+    case LLMI_CERT_NC_BASE: llmi_cert_constraint(c); break;
     default: break;
     }
     return 1;
@@ -5899,7 +5965,7 @@ typedef struct llmi_cert_rule { unsigned char at, tag, mode, child, next; } llmi
 LLMI_FN const llmi_cert_rule *llmi_cert_find_rule(int at, int tag) {
     static const llmi_cert_rule rules[] = {
         {LLMI_CERT_START,      0x30, LLMI_CERT_TAG,   LLMI_CERT_TBS,        LLMI_CERT_DONE},
-        {LLMI_CERT_TBS,        0x30, LLMI_CERT_TAG,   LLMI_CERT_VERSION,    LLMI_CERT_REST},
+        {LLMI_CERT_TBS,        0x30, LLMI_CERT_TAG,   LLMI_CERT_VERSION,    LLMI_CERT_OUTER_ALG},
         {LLMI_CERT_VERSION,    0xA0, LLMI_CERT_SKIP,  LLMI_CERT_NOTHING,    LLMI_CERT_SERIAL},
         {LLMI_CERT_VERSION,    0x02, LLMI_CERT_SKIP,  LLMI_CERT_NOTHING,    LLMI_CERT_SIGALG},
         {LLMI_CERT_SERIAL,     0x02, LLMI_CERT_SKIP,  LLMI_CERT_NOTHING,    LLMI_CERT_SIGALG},
@@ -5931,7 +5997,13 @@ LLMI_FN const llmi_cert_rule *llmi_cert_find_rule(int at, int tag) {
         {LLMI_CERT_BC,         0x30, LLMI_CERT_TAG,   LLMI_CERT_BC_CA,      LLMI_CERT_NOTHING},
         {LLMI_CERT_BC_CA,      0x01, LLMI_CERT_VALUE, LLMI_CERT_NOTHING,    LLMI_CERT_BC_PATH},
         {LLMI_CERT_BC_CA,      0x02, LLMI_CERT_VALUE, LLMI_CERT_NOTHING,    LLMI_CERT_NOTHING},
-        {LLMI_CERT_BC_PATH,    0x02, LLMI_CERT_SKIP,  LLMI_CERT_NOTHING,    LLMI_CERT_NOTHING},
+        {LLMI_CERT_BC_PATH,    0x02, LLMI_CERT_VALUE, LLMI_CERT_NOTHING,    LLMI_CERT_NOTHING},
+        {LLMI_CERT_NC,         0x30, LLMI_CERT_TAG,   LLMI_CERT_NC_LIST,    LLMI_CERT_NOTHING},
+        {LLMI_CERT_NC_LIST,    0xA0, LLMI_CERT_TAG,   LLMI_CERT_NC_TREE,    LLMI_CERT_NC_LIST},
+        {LLMI_CERT_NC_LIST,    0xA1, LLMI_CERT_TAG,   LLMI_CERT_NC_TREE,    LLMI_CERT_NC_LIST},
+        {LLMI_CERT_NC_TREE,    0x30, LLMI_CERT_TAG,   LLMI_CERT_NC_BASE,    LLMI_CERT_NC_TREE},
+        {LLMI_CERT_NC_BASE,    0,    LLMI_CERT_VALUE, LLMI_CERT_NOTHING,    LLMI_CERT_NOTHING},
+        {LLMI_CERT_OUTER_ALG,  0x30, LLMI_CERT_SKIP,  LLMI_CERT_NOTHING,    LLMI_CERT_REST},
         {LLMI_CERT_REST,       0,    LLMI_CERT_SKIP,  LLMI_CERT_NOTHING,    LLMI_CERT_REST},
     };
     size_t i;
@@ -5945,7 +6017,7 @@ LLMI_FN const llmi_cert_rule *llmi_cert_find_rule(int at, int tag) {
 LLMI_FN int llmi_cert_open(llmi_cert *c) {
     static const llmi_cert_rule enter[] = {
         {LLMI_EXT_BC, 0, 0, LLMI_CERT_BC, 0}, {LLMI_EXT_SAN, 0, 0, LLMI_CERT_SAN, 0},
-        {LLMI_EXT_EKU, 0, 0, LLMI_CERT_EKU, 0},
+        {LLMI_EXT_EKU, 0, 0, LLMI_CERT_EKU, 0}, {LLMI_EXT_NC, 0, 0, LLMI_CERT_NC, 0},
     };
     const llmi_cert_rule *r;
     uint32_t room = c->depth > 0 ? c->end[c->depth - 1] - c->pos : 0xFFFFFFu;
@@ -5963,6 +6035,7 @@ LLMI_FN int llmi_cert_open(llmi_cert *c) {
         }
     }
     if (c->at == LLMI_CERT_VERSION && c->tag == 0xA0) c->v3 = 1;
+    if (c->at == LLMI_CERT_NC_LIST) c->nc_excluded = c->tag == 0xA1;
     c->end[c->depth] = c->pos + c->len;
     c->next[c->depth] = r->next;
     c->what[c->depth] = c->at;
@@ -5977,6 +6050,7 @@ LLMI_FN int llmi_cert_open(llmi_cert *c) {
 /* Takes n bytes that lie within the innermost element. */
 LLMI_FN void llmi_cert_take(llmi_cert *c, const unsigned char *p, size_t n) {
     if (c->hashing != 0) br_sha256_update(&c->sha, p, n);
+    if (c->in_tbs) br_sha256_update(&c->tbs_sha, p, n);
     if (c->capturing != 0) {
         if (n <= c->store_size - c->stored) {
             memcpy(c->store + c->stored, p, n);
@@ -5994,10 +6068,16 @@ LLMI_FN void llmi_cert_take(llmi_cert *c, const unsigned char *p, size_t n) {
     c->pos += (uint32_t)n;
 }
 
-/* Issuer, subject and key are hashed from their tag on: as they stand in the certificate. */
+/* What is hashed is hashed from its tag on: as it stands in the certificate. */
 LLMI_FN void llmi_cert_tag(llmi_cert *c, unsigned char b) {
     c->tag = b;
-    if (c->at == LLMI_CERT_SUBJECT || (!c->light && (c->at == LLMI_CERT_ISSUER || c->at == LLMI_CERT_SPKI))) {
+    if (c->at == LLMI_CERT_TBS && !c->light) {
+        br_sha256_init(&c->tbs_sha);
+        c->in_tbs = 1;
+    }
+    if (c->at == LLMI_CERT_SUBJECT ||
+        (!c->light && (c->at == LLMI_CERT_ISSUER || c->at == LLMI_CERT_SPKI || c->at == LLMI_CERT_SIGALG ||
+                       c->at == LLMI_CERT_OUTER_ALG))) {
         br_sha256_init(&c->sha);
         c->hashing = (unsigned char)(c->depth + 1);
         if (c->at == LLMI_CERT_SUBJECT && c->store != NULL) c->capturing = c->hashing;
@@ -6047,8 +6127,10 @@ LLMI_FN size_t llmi_cert_feed(llmi_cert *c, const unsigned char *p, size_t n, in
         if (c->at == LLMI_CERT_DONE) {
             (void)llmi_cert_bad(c);
         } else if (c->mode == LLMI_CERT_SKIP || c->mode == LLMI_CERT_VALUE) {
-            k = llmi_min(n - i, c->end[c->depth - 1] - c->pos);
+            int first = c->val_len == 0 && c->what[c->depth - 1] == LLMI_CERT_SAN_NAME;
+            k = first ? 1 : llmi_min(n - i, c->end[c->depth - 1] - c->pos);
             llmi_cert_take(c, p + i, k);
+            if (first && c->tag == 0x82 && c->val[0] == '*') c->event |= LLMI_CERT_STAR;
             llmi_cert_close(c);
         } else {
             unsigned char b = p[i];
@@ -6213,9 +6295,14 @@ LLMI_FN int llmi_pem_line(llmi_pem *r, llmi_cert *c) {
     if (llmi_is(r->word, n, "-----BEGIN CERTIFICATE-----") ||
         llmi_is(r->word, n, "-----BEGIN X509 CERTIFICATE-----")) {
         unsigned char *store = c->store, light = c->light;
-        size_t size = c->store_size;
+        const unsigned char *ip = c->ip;
+        const char *name = c->name;
+        size_t size = c->store_size, ip_len = c->ip_len;
         llmi_cert_init(c);
         c->light = light;
+        c->ip = ip;
+        c->ip_len = ip_len;
+        c->name = name;
         c->store = store;
         c->store_size = size;
         r->inside = 1;
@@ -6509,14 +6596,22 @@ LLMI_FN int llmi_tls_pinned(const llmi_tls_shared *s, const unsigned char *spki)
 typedef enum llmi_tls_why {
     LLMI_WHY_NONE,
     LLMI_WHY_CERT,          /* a certificate is no DER, or has an extension twice         */
+    LLMI_WHY_LONG,          /* more certificates than LLMI_TLS_CHAIN                      */
     LLMI_WHY_NAME,          /* the address is not in the certificate                      */
     LLMI_WHY_NO_SAN,        /* the name stands in the common name only                    */
     LLMI_WHY_USAGE,         /* extendedKeyUsage without serverAuth                        */
-    LLMI_WHY_CONSTRAINTS,   /* nameConstraints                                            */
+    LLMI_WHY_CONSTRAINTS,   /* nameConstraints of a form that is not checked              */
+    LLMI_WHY_OUTSIDE,       /* nameConstraints without the host                           */
+    LLMI_WHY_PATH,          /* basicConstraints allow fewer CA certificates below         */
+    LLMI_WHY_WEAK,          /* of an anchor only: RSA below 2048 bits                     */
+    LLMI_WHY_NO_CA,         /* of an anchor only                                          */
+    LLMI_WHY_SIGNATURE,     /* of an anchor only: it was offered                          */
+    LLMI_WHY_PIN,           /* of an anchor only: not pinned, and nothing before it       */
     LLMI_WHY_TRUST,         /* the file of anchors cannot be read any more                */
     LLMI_WHY_MEMORY         /* while it was read again                                    */
 } llmi_tls_why;
 
+#define LLMI_TLS_CHAIN   15     /* certificates of a server: each costs a signature, and it is the server that asks */
 #define LLMI_TLS_ANCHORS 4      /* with one subject but different keys */
 #define LLMI_TLS_STORE   2304   /* their names and keys: four RSA-4096 keys and a name of 200 bytes */
 
@@ -6536,7 +6631,9 @@ typedef struct llmi_tls_x509 {
     int refused;                            /* the engine said yes and we no: `why` is the reason      */
     int expired, not_yet;
     llmi_date bad_date;                     /* the date that is passed, or not reached                 */
-    int pinned, pin_missed;                 /* pin_missed: an anchor was not offered for want of a pin */
+    int hide_star;                          /* the name ends after its second label: "*.com" is none   */
+    int pinned;
+    int anchor_why;                         /* why the anchor with the right name did not do           */
     br_x509_trust_anchor anchors[LLMI_TLS_ANCHORS];
     size_t anchor_count, store_used;
     unsigned char store[LLMI_TLS_STORE];
@@ -6603,32 +6700,57 @@ LLMI_FN int llmi_trust_same_key(const br_x509_pkey *a, const br_x509_pkey *b) {
            a->key.rsa.elen == b->key.rsa.elen && memcmp(a->key.rsa.e, b->key.rsa.e, a->key.rsa.elen) == 0;
 }
 
+/* The host is not within the nameConstraints, or that cannot be said. */
+LLMI_FN int llmi_cert_nc_why(const llmi_cert *c) {
+    if ((c->nc & LLMI_NC_UNKNOWN) != 0) return LLMI_WHY_CONSTRAINTS;
+    if ((c->nc & LLMI_NC_EXCLUDED) != 0) return LLMI_WHY_OUTSIDE;
+    return (c->nc & (LLMI_NC_PERMITTED | LLMI_NC_INSIDE)) == LLMI_NC_PERMITTED ? LLMI_WHY_OUTSIDE : LLMI_WHY_NONE;
+}
+
+/* May c, with `below` certificates of CAs below it, end the chain? (RFC 5280 6.1.1 d, RFC 5937 3.2) */
+LLMI_FN int llmi_trust_judge(const llmi_cert *c, int below) {
+    int is_root = memcmp(c->issuer, c->subject, 32) == 0;
+    if (!c->is_ca && (c->v3 || !is_root)) return LLMI_WHY_NO_CA;   /* a root of version 1 has no basicConstraints */
+    if (c->path != 0 && below >= c->path) return LLMI_WHY_PATH;
+    return llmi_cert_nc_why(c);
+}
+
 /* c is a certificate of the trust store with the subject looked for, its name and key behind
    x->store_used. */
 LLMI_FN void llmi_trust_add(llmi_tls_x509 *x, const llmi_cert *c, unsigned flags) {
     br_x509_trust_anchor *a = &x->anchors[x->anchor_count];
     unsigned char *dn = x->store + x->store_used;
     size_t i;
-    int is_root = memcmp(c->issuer, c->subject, 32) == 0;
+    int why;
     if (c->store_size == 0 || x->anchor_count == LLMI_TLS_ANCHORS || c->stored <= c->dn_len) return;
-    /* basicConstraints says what is a CA; a root of version 1 has none */
-    if (flags == BR_X509_TA_CA && !c->is_ca && (c->v3 || !is_root)) return;
-    if (c->nc_critical) return;
+    if (flags == 0 && memcmp(c->tbs, x->cert.tbs, 32) != 0) return;   /* trusted is this one and none with its key */
     memset(a, 0, sizeof *a);
     a->flags = flags;
     a->dn.data = dn;
     a->dn.len = c->dn_len;
-    if (!llmi_trust_key(&a->pkey, c, dn + c->dn_len, c->stored - c->dn_len)) return;
+    why = flags == 0 ? LLMI_WHY_NONE : llmi_trust_judge(c, x->depth);
+    if (why == LLMI_WHY_NONE && !llmi_trust_key(&a->pkey, c, dn + c->dn_len, c->stored - c->dn_len)) {
+        why = LLMI_WHY_WEAK;
+    }
+    /* With no pinned key in the chain so far only a pinned anchor may end it. */
+    if (why == LLMI_WHY_NONE && x->shared->pin_count > 0 && !x->pinned && !llmi_tls_pinned(x->shared, c->spki)) {
+        why = LLMI_WHY_PIN;
+    }
+    x->anchor_why = why != LLMI_WHY_NONE ? why : LLMI_WHY_SIGNATURE;
+    if (why != LLMI_WHY_NONE) return;
     for (i = 0; i < x->anchor_count; i++) {
         if (x->anchors[i].flags == flags && llmi_trust_same_key(&x->anchors[i].pkey, &a->pkey)) return;
     }
-    /* With no pinned key in the chain so far only a pinned anchor may end it. */
-    if (x->shared->pin_count > 0 && !x->pinned && !llmi_tls_pinned(x->shared, c->spki)) {
-        x->pin_missed = 1;
-        return;
-    }
     x->anchor_count++;
     x->store_used += c->stored;
+}
+
+/* A new walk, for the host of this connection. */
+LLMI_FN void llmi_x509_want(const llmi_tls_x509 *x, llmi_cert *c) {
+    llmi_cert_init(c);
+    c->ip = x->ip;
+    c->ip_len = x->ip_len;
+    c->name = x->name;
 }
 
 /* Reads the certificate of one index entry behind x->store_used. 0: it is not there any more. */
@@ -6636,7 +6758,7 @@ LLMI_FN int llmi_trust_fetch(llmi_tls_x509 *x, uint32_t offset, llmi_cert *c) {
     const llmi_tls_shared *s = x->shared;
     unsigned char buf[512];
     llmi_pem r;
-    llmi_cert_init(c);
+    llmi_x509_want(x, c);
     c->store = x->store + x->store_used;
     c->store_size = sizeof x->store - x->store_used;
     if (s->kind == LLMI_TRUST_DER) {
@@ -6661,22 +6783,19 @@ LLMI_FN int llmi_trust_find(llmi_tls_x509 *x, const unsigned char *subject, unsi
     return 1;
 }
 
-/* Issuer, subject and key of a certificate are known: whoever could have signed it is looked up. For the
-   server's own certificate also the certificate itself, which may be trusted directly. */
-LLMI_FN void llmi_x509_look_up(llmi_tls_x509 *x) {
-    const llmi_cert *c = &x->cert;
+/* Offers the engine what is in the trust store under this subject, beside what it was offered before. */
+LLMI_FN void llmi_x509_look_up(llmi_tls_x509 *x, const unsigned char *subject, unsigned flags) {
+    size_t count = x->anchor_count, used = x->store_used;
     int again;
-    if (llmi_tls_pinned(x->shared, c->spki)) x->pinned = 1;
     for (again = 0; again < 2; again++) {
         llm_status status = llmi_trust_load(x->shared, NULL);
-        x->anchor_count = 0;
-        x->store_used = 0;
+        x->anchor_count = count;
+        x->store_used = used;
         if (status != LLM_OK) {
             llmi_x509_refuse(x, status == LLM_ERR_MEMORY ? LLMI_WHY_MEMORY : LLMI_WHY_TRUST);
             break;
         }
-        if (llmi_trust_find(x, c->issuer, BR_X509_TA_CA) &&
-            (x->depth > 0 || llmi_trust_find(x, c->subject, 0))) {
+        if (llmi_trust_find(x, subject, flags)) {
             x->engine.trust_anchors = x->anchors;
             x->engine.trust_anchors_num = x->anchor_count;
             return;
@@ -6687,25 +6806,44 @@ LLMI_FN void llmi_x509_look_up(llmi_tls_x509 *x) {
     x->engine.trust_anchors_num = 0;
 }
 
+/* Issuer, subject and key are known: whoever could have signed the certificate is looked up. */
+LLMI_FN void llmi_x509_have_key(llmi_tls_x509 *x) {
+    if (llmi_tls_pinned(x->shared, x->cert.spki)) x->pinned = 1;
+    x->anchor_count = x->store_used = 0;
+    llmi_x509_look_up(x, x->cert.issuer, BR_X509_TA_CA);
+}
+
 LLMI_FN llmi_tls_x509 *llmi_x509_of(const br_x509_class **ctx) {
     return (llmi_tls_x509 *)(void *)ctx;
+}
+
+/* Fewer than two dots: a wildcard for it would be one for a whole top-level domain. */
+LLMI_FN int llmi_x509_short_name(const char *name) {
+    const char *dot = strchr(name, '.');
+    return dot == NULL || strchr(dot + 1, '.') == NULL;
 }
 
 LLMI_FN void llmi_x509_start_chain(const br_x509_class **ctx, const char *server_name) {
     llmi_tls_x509 *x = llmi_x509_of(ctx);
     (void)server_name;   /* SNI; what is checked is x->name, also where no SNI is sent */
     x->why = LLMI_WHY_NONE;
-    x->done = x->depth = x->bad_depth = x->refused = x->expired = x->not_yet = x->pinned = x->pin_missed = 0;
+    x->done = x->depth = x->bad_depth = x->refused = x->expired = x->not_yet = x->pinned = 0;
+    x->anchor_why = LLMI_WHY_NONE;
     x->dns_name[0] = 0;
+    x->hide_star = llmi_x509_short_name(x->name);
     x->engine.vtable->start_chain(&x->engine.vtable, x->ip_len > 0 ? NULL : x->name);
 }
 
 LLMI_FN void llmi_x509_start_cert(const br_x509_class **ctx, uint32_t length) {
     llmi_tls_x509 *x = llmi_x509_of(ctx);
     if (x->done) return;
-    llmi_cert_init(&x->cert);
-    x->cert.ip = x->ip;
-    x->cert.ip_len = x->ip_len;
+    if (x->depth == LLMI_TLS_CHAIN) {
+        llmi_x509_refuse(x, LLMI_WHY_LONG);
+        x->engine.err = BR_ERR_X509_NOT_TRUSTED;
+        x->done = 1;
+        return;
+    }
+    llmi_x509_want(x, &x->cert);
     x->engine.trust_anchors_num = 0;
     x->engine.vtable->start_cert(&x->engine.vtable, length);
 }
@@ -6714,21 +6852,22 @@ LLMI_FN void llmi_x509_pass(llmi_tls_x509 *x, const unsigned char *p, size_t n) 
     if (n > 0) x->engine.vtable->append(&x->engine.vtable, p, n);
 }
 
-/* The engine refuses any extendedKeyUsage that is marked critical, because it does not know it; we do, and
-   check it (llmi_x509_judge). So it is shown FALSE where the certificate says TRUE, while the byte that is
-   really there goes into the hash that the signature is verified against: the signature still covers every
-   original byte. */
-LLMI_FN void llmi_x509_pass_uncritical(llmi_tls_x509 *x, unsigned char b) {
-    static const unsigned char no = 0;
+/* Shows the engine another byte than the certificate has, while the byte that is really there goes into the
+   hash that the signature is verified against: the signature still covers every original byte.
+   - FALSE for TRUE, where an extendedKeyUsage or nameConstraints is marked critical: the engine does not know
+     them and would refuse them; we do, and check them (llmi_x509_judge).
+   - '!', which is in no host name, for a '*' that the engine must not take for a wildcard.
+   last: it is the last byte that is signed; the engine has stopped hashing behind it. */
+LLMI_FN void llmi_x509_pass_as(llmi_tls_x509 *x, unsigned char b, unsigned char shown, int last) {
     br_x509_minimal_context *m = &x->engine;
     if (m->err != 0 || !m->do_mhash) {
         llmi_x509_pass(x, &b, 1);
         return;
     }
-    m->do_mhash = 0;
-    llmi_x509_pass(x, &no, 1);
-    m->do_mhash = 1;
     br_multihash_update(&m->mhash, &b, 1);
+    m->do_mhash = 0;
+    llmi_x509_pass(x, &shown, 1);
+    m->do_mhash = (unsigned char)!last;
 }
 
 LLMI_FN void llmi_x509_append(const br_x509_class **ctx, const unsigned char *p, size_t n) {
@@ -6736,17 +6875,21 @@ LLMI_FN void llmi_x509_append(const br_x509_class **ctx, const unsigned char *p,
     while (n > 0 && !x->done) {
         int event;
         size_t k = llmi_cert_feed(&x->cert, p, n, &event);
-        if (event == LLMI_CERT_CRITICAL_EKU) {
-            llmi_x509_pass(x, p, k - 1);
-            llmi_x509_pass_uncritical(x, p[k - 1]);
-        } else if (event == LLMI_CERT_HAVE_START && x->shared->no_clock) {
-            llmi_x509_pass(x, p, k - 1);
-            /* no clock: the engine's date is the beginning of each certificate's own validity */
+        int hide = (event & LLMI_CERT_STAR) != 0 && x->hide_star;
+        llmi_x509_pass(x, p, k - 1);   /* an event speaks of the last byte */
+        if (x->engine.err == 0) {      /* else it is refused already, and only read for the message */
+            if ((event & LLMI_CERT_HAVE_KEY) != 0) llmi_x509_have_key(x);
+            /* the server's own certificate may be trusted directly */
+            if ((event & LLMI_CERT_HAVE_TBS) != 0 && x->depth == 0) llmi_x509_look_up(x, x->cert.subject, 0);
+        }
+        /* no clock: the engine's date is the beginning of each certificate's own validity */
+        if ((event & LLMI_CERT_HAVE_START) != 0 && x->shared->no_clock) {
             br_x509_minimal_set_time(&x->engine, x->cert.not_before.days, x->cert.not_before.seconds);
-            llmi_x509_pass(x, p + k - 1, 1);
+        }
+        if (hide || (event & LLMI_CERT_CRITICAL_EXT) != 0) {
+            llmi_x509_pass_as(x, p[k - 1], (unsigned char)(hide ? '!' : 0), (event & LLMI_CERT_HAVE_TBS) != 0);
         } else {
-            if (event == LLMI_CERT_HAVE_KEY) llmi_x509_look_up(x);
-            llmi_x509_pass(x, p, k);
+            llmi_x509_pass(x, p + k - 1, 1);
         }
         p += k;
         n -= k;
@@ -6771,7 +6914,8 @@ LLMI_FN void llmi_x509_judge(llmi_tls_x509 *x) {
         if (x->ip_len == 0 && !c->dns_names) llmi_x509_refuse(x, LLMI_WHY_NO_SAN);
     }
     if ((c->exts & LLMI_EXT_EKU) != 0 && !c->eku_ok) llmi_x509_refuse(x, LLMI_WHY_USAGE);
-    if ((c->exts & LLMI_EXT_NC) != 0) llmi_x509_refuse(x, LLMI_WHY_CONSTRAINTS);
+    if (x->depth > 0 && c->path != 0 && x->depth > c->path) llmi_x509_refuse(x, LLMI_WHY_PATH);
+    if (llmi_cert_nc_why(c) != LLMI_WHY_NONE) llmi_x509_refuse(x, llmi_cert_nc_why(c));
 }
 
 LLMI_FN void llmi_x509_end_cert(const br_x509_class **ctx) {
@@ -6853,6 +6997,7 @@ typedef struct llmi_tls {
     char   host[256];           /* as the user wrote it                                     */
     int    opened;              /* the handshake was completed                              */
     int    offered;             /* a session was offered to the server                      */
+    const char *broke;          /* for llmi_tls_fail: the connection did not end in order; "" = no more is known */
 } llmi_tls;
 
 LLMI_FN int llmi_tls_has_aes(void) {
@@ -7120,15 +7265,15 @@ LLMI_FN const llmi_tls_text *llmi_tls_error_text(int code) {
     static const llmi_tls_text list[] = {
         {BR_ERR_BAD_PARAM, 0, "a parameter was refused by the TLS engine (a bug in this library)"},
         {BR_ERR_BAD_STATE, 0, "the TLS engine was used in a wrong state (a bug in this library)"},
-        {BR_ERR_UNSUPPORTED_VERSION, 0, "the server did not answer with TLS 1.2: it may speak an older version only, "
-                                        "or no TLS at all on this port (is it http:// ?)"},
+        {BR_ERR_UNSUPPORTED_VERSION, 0, "the server did not answer with TLS 1.2 but with an older version"},
         {BR_ERR_BAD_VERSION, 0, "the server changed the TLS version within the connection"},
         {BR_ERR_BAD_LENGTH, 0, "the server sent a TLS record of an impossible length"},
         {BR_ERR_TOO_LARGE, 0, "the server sent a TLS record larger than our buffer: it does not honour "
                               "max_fragment_length, so leave config.tls_in_size at its default"},
         {BR_ERR_BAD_MAC, 1, "a TLS record was damaged on its way"},
         {BR_ERR_NO_RANDOM, 0, "no random numbers: look at LLM_RANDOM"},
-        {BR_ERR_UNKNOWN_TYPE, 0, "the server sent something that is not TLS"},
+        {BR_ERR_UNKNOWN_TYPE, 0, "the server sent something that is not TLS: it speaks no TLS at all on this port "
+                                 "(is it http:// ?)"},
         {BR_ERR_UNEXPECTED, 0, "the server sent a TLS message that was not expected"},
         {BR_ERR_BAD_CCS, 0, "the server sent a bad ChangeCipherSpec message"},
         {BR_ERR_BAD_ALERT, 0, "the server sent a bad alert message"},
@@ -7148,13 +7293,14 @@ LLMI_FN const llmi_tls_text *llmi_tls_error_text(int code) {
         {BR_ERR_RESUME_MISMATCH, 1, "the server resumed a session with other parameters"},
         {BR_ERR_INVALID_ALGORITHM, 0, "the server chose an algorithm or a curve that this build does not have"},
         {BR_ERR_BAD_SIGNATURE, 0, "the server could not prove that it owns its certificate (bad signature)"},
-        {BR_ERR_WRONG_KEY_USAGE, 0, "the server's key may not be used for this cipher suite"},
+        {BR_ERR_WRONG_KEY_USAGE, 0, "the server's key may not be used for this cipher suite (keyUsage lacks "
+                                    "digitalSignature)"},
         {BR_ERR_NO_CLIENT_AUTH, 0, "the server asks for a client certificate, which is not supported"},
         {BR_ERR_IO, 1, "the connection broke"},
         {BR_ERR_X509_EMPTY_CHAIN, 0, "the server sent no certificate"},
         {BR_ERR_X509_UNSUPPORTED, 0, "the server's certificates use an algorithm that is not accepted (accepted: "
                                      "RSA PKCS#1 and ECDSA on P-256, P-384, P-521, with SHA-256, SHA-384 or "
-                                     "SHA-512; not SHA-1)"},
+                                     "SHA-512; not SHA-1 or MD5)"},
         {BR_ERR_X509_LIMIT_EXCEEDED, 0, "a key or signature in the server's certificates is too large (RSA is "
                                         "limited to 4096 bits)"},
         {BR_ERR_X509_WRONG_KEY_TYPE, 0, "a certificate is signed with another kind of key than its issuer has"},
@@ -7249,26 +7395,53 @@ LLMI_FN void llmi_tls_say_name(llm_text *t, const llmi_tls_x509 *x, const char *
     llmi_text_puts(t, ": check the host of the base URL");
 }
 
-/* The engine was content, we are not. */
+/* What is wrong with a certificate, behind its name. */
+LLMI_FN const char *llmi_tls_fault(int why) {
+    switch (why) {
+    case LLMI_WHY_CONSTRAINTS: return " has nameConstraints that this build cannot check, so it is refused";
+    case LLMI_WHY_OUTSIDE: return " has nameConstraints that do not allow ";
+    case LLMI_WHY_PATH: return " allows fewer CA certificates below it (path length)";
+    case LLMI_WHY_WEAK: return " has an RSA key below 2048 bits";
+    case LLMI_WHY_NO_CA: return " is marked as no CA, so it vouches for itself only";
+    default: return " is malformed";
+    }
+}
+
+/* The engine was content, we are not; or we know better. */
 LLMI_FN void llmi_tls_say_refused(llm_text *t, const llmi_tls_x509 *x, const char *host) {
     switch (x->why) {
     case LLMI_WHY_NAME: llmi_tls_say_name(t, x, host); break;
     case LLMI_WHY_NO_SAN:
         llmi_text_addf(t, "the server's certificate names no host in subjectAltName (the common name does not count), "
-                       "so it is not for %s", host);
+                       "so it is not for %s: check the host of the base URL", host);
         break;
     case LLMI_WHY_USAGE:
         llmi_tls_which(t, x->bad_depth);
         llmi_text_puts(t, " may not be used for servers (extendedKeyUsage lacks serverAuth)");
         break;
-    case LLMI_WHY_CONSTRAINTS:
-        llmi_tls_which(t, x->bad_depth);
-        llmi_text_puts(t, " has nameConstraints, which this build cannot check, so it is refused");
+    case LLMI_WHY_LONG:
+        llmi_text_addf(t, "the server sends more than %d certificates", LLMI_TLS_CHAIN);
         break;
     default:
         llmi_tls_which(t, x->bad_depth);
-        llmi_text_puts(t, " is malformed");
+        llmi_text_puts(t, llmi_tls_fault(x->why));
+        if (x->why == LLMI_WHY_OUTSIDE) llmi_text_puts(t, host);
         break;
+    }
+}
+
+/* An anchor with the right name was no help. */
+LLMI_FN void llmi_tls_say_anchor(llm_text *t, int why, const char *host) {
+    if (why == LLMI_WHY_PIN) {
+        llmi_text_puts(t, "no key in the server's chain matches config.pins: the server's keys have changed, or "
+                       "somebody else answers in its place");
+    } else if (why == LLMI_WHY_SIGNATURE) {
+        llmi_text_puts(t, "the signature on the last certificate is not by the CA of the same name that you trust: the "
+                       "CA has another key now, or somebody uses its name");
+    } else {
+        llmi_text_puts(t, "the CA certificate that you trust for it cannot be used: it");
+        llmi_text_puts(t, llmi_tls_fault(why));
+        if (why == LLMI_WHY_OUTSIDE) llmi_text_puts(t, host);
     }
 }
 
@@ -7279,13 +7452,13 @@ LLMI_FN int llmi_tls_say_why(llm_text *t, const llmi_tls_x509 *x, int err, const
         if (x->shared->path != NULL) llmi_text_addf(t, " (%s)", x->shared->path);
     } else if (err == BR_ERR_X509_EXPIRED && (x->expired || x->not_yet)) {
         llmi_tls_say_date(t, x);
-    } else if (err == BR_ERR_X509_BAD_SERVER_NAME) {
+    } else if (err == BR_ERR_X509_BAD_SERVER_NAME && x->why != LLMI_WHY_NO_SAN) {
         llmi_tls_say_name(t, x, host);
-    } else if (x->refused || (err == BR_ERR_X509_CRITICAL_EXTENSION && x->why == LLMI_WHY_CONSTRAINTS)) {
+    } else if (x->refused || err == BR_ERR_X509_BAD_SERVER_NAME || x->why == LLMI_WHY_LONG ||
+               (err == BR_ERR_X509_NOT_CA && (x->why == LLMI_WHY_PATH || x->why == LLMI_WHY_CERT))) {
         llmi_tls_say_refused(t, x, host);
-    } else if (err == BR_ERR_X509_NOT_TRUSTED && x->pin_missed) {
-        llmi_text_puts(t, "no key in the server's chain matches config.pins: the server's keys have changed, or "
-                       "somebody else answers in its place");
+    } else if ((err == BR_ERR_X509_NOT_TRUSTED || err == BR_ERR_X509_DN_MISMATCH) && x->anchor_why != LLMI_WHY_NONE) {
+        llmi_tls_say_anchor(t, x->anchor_why, host);
     } else {
         return 0;
     }
@@ -7325,10 +7498,15 @@ LLMI_FN llm_status llmi_tls_fail(llmi_tls *t, llm_error *e, const char *host) {
     /* the file may have got the missing CA meanwhile: the next connection reads it again */
     if (err == BR_ERR_X509_NOT_TRUSTED && s->kind == LLMI_TRUST_FILE) llmi_trust_clear(s);
     if (t->x509.why == LLMI_WHY_MEMORY) return llmi_fail_memory(e);
+    /* the version is looked at before the type: in the bytes of no record it is the wrong thing to speak of */
+    if (err == BR_ERR_UNSUPPORTED_VERSION && t->client.eng.ibuf[1] != 3) err = BR_ERR_UNKNOWN_TYPE;
     if (err == BR_ERR_OK) {
         retry = 1;
-        llmi_text_puts(&text, "the server closed the connection during the handshake (it may require TLS 1.3; this "
-                       "build speaks TLS 1.2)");
+        llmi_text_puts(&text, t->broke == NULL ? "the server closed the connection"
+                       : "the connection was reset or lost");
+        llmi_text_puts(&text, " during the handshake");
+        if (t->broke != NULL && t->broke[0] != 0) llmi_text_addf(&text, ": %s", t->broke);
+        llmi_text_puts(&text, " (the server may require TLS 1.3; this build speaks TLS 1.2)");
     } else {
         llmi_tls_say(&text, &t->x509, err, host, &retry);
     }
@@ -10298,6 +10476,7 @@ LLMI_FN llmi_step llmi_call_broke(llm_call *call) {
     }
 #if LLMI_HAS_TLS
     if (n->tls != NULL && (call->state == LLMI_CALL_HANDSHAKE || llmi_tls_get_state(n->tls) == LLMI_TLS_FAILED)) {
+        if (n->eof != LLM_NET_CLOSED) n->tls->broke = LLM_NET_WHY(call->client->mem.ctx, &n->net);
         (void)llmi_tls_fail(n->tls, &call->error, call->client->url.host);
         return llmi_call_attempt_failed(call);
     }
@@ -12208,6 +12387,7 @@ LLM_API llm_cost_source llm_price_lookup(const llm_client *client, const char *m
 #undef LLMI_TLS_SESSION_S
 #undef LLMI_CERT_DEPTH
 #undef LLMI_TLS_ANCHORS
+#undef LLMI_TLS_CHAIN
 #undef LLMI_TLS_STORE
 #undef LLMI_PRICE_DATE
 #undef LLMI_PRICE_OPENAI_ROWS

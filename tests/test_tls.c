@@ -291,7 +291,8 @@ static void test_chains(void) {
         {TLS "by-twin4.pem", TLS "twins.pem", "host.test"}, {TLS "by-twin5.pem", TLS "twin5.pem", "localhost"},
         {TLS "by521.pem", TLS "roots.pem", "localhost"}, {TLS "by-v1.pem", TLS "roots.pem", "localhost"},
         {TLS "any-eku.pem", TLS "root.pem", "localhost"}, {TLS "inter-eku.pem", TLS "root.pem", "localhost"},
-        {PKI "critical-eku.pem", PKI "roots.pem", "localhost"},
+        {PKI "critical-eku.pem", PKI "roots.pem", "localhost"}, {PKI "name-constraints.pem", PKI "roots.pem", "localhost"},
+        {PKI "name-constraints.pem", PKI "roots.pem", "127.0.0.1"}, {PKI "name-constraints.pem", PKI "roots.pem", "::1"},
         {PKI "no-intermediate.pem", PKI "with-root.pem", "localhost"},   /* the intermediate itself is trusted */
         {PKI "ec.pem", PKI "ec.pem", "localhost"}                        /* and the server's certificate itself */
     };
@@ -321,9 +322,8 @@ static void test_chains(void) {
         {TLS "critical-other.pem", TLS "root.pem", "localhost", "critical extension"},
         {PKI "sha1.pem", PKI "roots.pem", "localhost", "not SHA-1"},
         {PKI "rsa1024.pem", PKI "roots.pem", "localhost", "below 2048 bits"},
-        {TLS "by1024.pem", TLS "root1024.pem", "localhost", "not signed by a CA that you trust"},
-        {TLS "by-nc.pem", TLS "root-nc.pem", "localhost", "not signed by a CA that you trust"},
-        {PKI "name-constraints.pem", PKI "roots.pem", "localhost", "number 2|nameConstraints"},
+        {TLS "by1024.pem", TLS "root1024.pem", "localhost", "cannot be used|below 2048 bits"},
+        {TLS "by-nc.pem", TLS "root-nc.pem", "localhost", "cannot be used|nameConstraints that do not allow localhost"},
         {PKI "name-constraints-broken.pem", PKI "roots.pem", "localhost", "number 2|nameConstraints"},
         {PKI "intermediate-not-ca.pem", PKI "roots.pem", "localhost", "no CA"}
     };

@@ -92,7 +92,7 @@ static int walk(llmi_cert *c, const unsigned char *p, size_t n) {
         while (i < n) {
             size_t room = cut == n ? 1 : i < cut ? cut - i : n - i;   /* cut == n: byte by byte */
             i += llmi_cert_feed(&d, (unsigned char *)g + i, room, &event);
-            if (event != LLMI_CERT_NONE) seen = seen * 4 + event;
+            if (event != LLMI_CERT_NONE) seen = seen * 32 + event;
         }
         if (cut == 0) {
             *c = d;
@@ -137,14 +137,14 @@ static void test_extensions(void) {
     build(&cert, &e, "200101000000Z", 0x17);
     CHECK(walk(&c, cert.p, cert.n));
     CHECK(c.eku_ok && c.ip_match && c.is_ca && c.dns_names);
-    CHECK_STR(c.dns_name, "a.test");   /* only what a host name may hold is shown */
+    CHECK_STR(c.dns_name, "a.test?");   /* only what a host name may hold is shown */
     e.n = 0;
     put_ext(&e, SAN, 3, -1, "\x30\x07\x87\x05\xC0\x00\x02\x01\x00", 9);   /* five bytes are no address */
     put_ext(&e, NC, 3, 0xFF, "\x30\x00", 2);
     put_ext(&e, BC, 3, -1, "\x30\x00", 2);
     build(&cert, &e, "200101000000Z", 0x17);
     CHECK(walk(&c, cert.p, cert.n));
-    CHECK(!c.ip_match && c.nc_critical && !c.is_ca && !c.dns_names);
+    CHECK(!c.ip_match && (c.exts & LLMI_EXT_NC) != 0 && c.nc == 0 && !c.is_ca && !c.dns_names);
     build(&cert, NULL, "20500101000000Z", 0x18);
     CHECK(walk(&c, cert.p, cert.n));
     build(&cert, NULL, "2001010000Z", 0x17);   /* no seconds */

@@ -34,16 +34,44 @@ static int el_next(const uint8_t **p, const uint8_t *end, el *e) {
 
 typedef struct ref {
     el tbs, issuer, subject, spki, key, before, after;
-    int eku, eku_ok, nc, san, is_ca, name_ok, ip_ok;
+    int eku, eku_ok, nc, nc_refused, san, is_ca, name_ok, ip_ok;
 } ref;
 
 static int is(const el *e, const char *bytes, size_t n) { return e->n == n && memcmp(e->p, bytes, n) == 0; }
 
 static int dns_match(const uint8_t *p, size_t n, const char *name) {
     if (n == strlen(name) && strncasecmp((const char *)p, name, n) == 0) return 1;
-    if (n < 3 || p[0] != '*' || p[1] != '.') return 0;
+    if (n < 3 || p[0] != '*' || p[1] != '.' || memchr(p + 2, '.', n - 2) == NULL) return 0;
     name = strchr(name, '.');
     return name != NULL && n - 1 == strlen(name) && strncasecmp((const char *)p + 1, name, n - 1) == 0;
+}
+
+/* nameConstraints (RFC 5280 4.2.1.10): 1 if they do not allow the host, or speak of more than names and addresses. */
+static int ref_constraints(const uint8_t *p, const uint8_t *end, const char *name, const unsigned char *ip, size_t ip_len) {
+    el list, tree, base;
+    int listed = 0, found = 0;
+    size_t i, len = strlen(name);
+    while (el_next(&p, end, &list)) {
+        const uint8_t *q = list.p;
+        while (el_next(&q, list.p + list.n, &tree)) {
+            const uint8_t *t = tree.p;
+            int match = 1, own = 0;
+            if (!el_next(&t, tree.p + tree.n, &base) || (base.tag != 0x82 && base.tag != 0x87)) return 1;
+            if (base.tag == 0x82 && ip_len == 0) {
+                own = 1;
+                match = base.n <= len && strncasecmp(name + len - base.n, (const char *)base.p, base.n) == 0;
+                if (match && base.n > 0 && base.n < len) match = base.p[0] == '.' || name[len - base.n - 1] == '.';
+            } else if (base.tag == 0x87 && ip_len > 0) {
+                own = 1;
+                match = base.n == 2 * ip_len;
+                for (i = 0; match && i < ip_len; i++) match = (ip[i] & base.p[ip_len + i]) == (base.p[i] & base.p[ip_len + i]);
+            }
+            if (!own) continue;
+            if (list.tag == 0xA1 && match) return 1;
+            if (list.tag == 0xA0) listed = 1, found |= match;
+        }
+    }
+    return listed && !found;
 }
 
 static void ref_ext(ref *r, const el *oid, const el *value, const char *name, const unsigned char *ip, size_t ip_len) {
@@ -56,6 +84,8 @@ static void ref_ext(ref *r, const el *oid, const el *value, const char *name, co
     if (is(oid, "\x55\x1D\x25", 3)) {
         r->eku = 1;
         while (el_next(&p, end, &e)) r->eku_ok |= e.tag == 6 && (is(&e, "\x2B\x06\x01\x05\x05\x07\x03\x01", 8) || is(&e, "\x55\x1D\x25\x00", 4));
+    } else if (is(oid, "\x55\x1D\x1E", 3)) {
+        r->nc_refused = ref_constraints(p, end, name, ip, ip_len);
     } else if (is(oid, "\x55\x1D\x11", 3)) {
         r->san = 1;
         while (el_next(&p, end, &e)) {
@@ -238,7 +268,7 @@ static void accepted(const llmi_tls_x509 *x, const char *name, const br_x509_pke
     llmi_date now = llmi_date_of_unix(fuzz_sys.unix_time);
     int i, pinned = 0;
     unsigned char pin[32], h[32];
-    FUZZ_CHECK(x->depth >= 1 && x->depth <= cert_count && x->shared->index_count > 0);
+    FUZZ_CHECK(x->depth >= 1 && x->depth <= cert_count && x->depth <= LLMI_TLS_CHAIN && x->shared->index_count > 0);
     FUZZ_CHECK(llmi_tls_pin_read(fuzz_pin, pin));
     for (i = 0; i < x->depth; i++) {
         ref r;
@@ -254,7 +284,7 @@ static void accepted(const llmi_tls_x509 *x, const char *name, const br_x509_pke
         } else {
             FUZZ_CHECK(r.is_ca);
         }
-        FUZZ_CHECK(!r.nc && (!r.eku || r.eku_ok));
+        FUZZ_CHECK(!r.nc_refused && (!r.eku || r.eku_ok));
         sha(&r.spki, h);
         pinned |= memcmp(h, pin, 32) == 0;
         if (x->shared->no_clock) continue;
