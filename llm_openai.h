@@ -3006,20 +3006,19 @@ LLMI_FN void llmi_proxy_free(llmi_proxy *p, llmi_mem *mem) {
 /* RFC 7617: "user:password", without control characters; a ':' ends the user. NULL, or what is wrong. */
 LLMI_FN const char *llmi_proxy_user(llmi_proxy *p, const char *s, size_t n) {
     static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    unsigned char *out = (unsigned char *)p->secret;
+    char *out = p->secret;
     size_t i, k = 0;
     for (i = 0; i < n; i++) {
         int c = (unsigned char)s[i];
         if (c == '%') {
-            int high = i + 2 < n ? llmi_hex((unsigned char)s[i + 1]) : -1;
-            int low = high < 0 ? -1 : llmi_hex((unsigned char)s[i + 2]);
+            int high = i + 2 < n ? llmi_hex((unsigned char)s[++i]) : -1;
+            int low = high >= 0 ? llmi_hex((unsigned char)s[++i]) : -1;
             if (low < 0) return "in user or password a '%' is not followed by two hexadecimal digits";
             c = high * 16 + low;
-            i += 2;
             if (c == ':' && p->user_n == 0) return "the user name has a ':'";
         }
         if (c < 0x20 || c == 0x7F) return "user or password has a control character";
-        out[k++] = (unsigned char)c;
+        out[k++] = (char)c;
         if (c == ':' && p->user_n == 0) p->user_n = k;
     }
     if (p->user_n == 0) {
@@ -3028,18 +3027,13 @@ LLMI_FN const char *llmi_proxy_user(llmi_proxy *p, const char *s, size_t n) {
     }
     p->plain_n = k;
     out[k] = 0;
-    p->secret[p->secret_size - 1] = 0;
-    out += k + 1;
-    for (i = 0; i < p->plain_n; i += 3) {
-        const unsigned char *in = (const unsigned char *)p->secret + i;
-        size_t left = p->plain_n - i;
-        uint32_t v = (uint32_t)in[0] << 16 | (left > 1 ? (uint32_t)in[1] << 8 : 0) | (left > 2 ? in[2] : 0u);
-        *out++ = (unsigned char)set[v >> 18];
-        *out++ = (unsigned char)set[v >> 12 & 63];
-        *out++ = (unsigned char)(left > 1 ? set[v >> 6 & 63] : '=');
-        *out++ = (unsigned char)(left > 2 ? set[v & 63] : '=');
+    for (i = 0; i < p->plain_n; i += 3) {           /* RFC 4648 4 */
+        uint32_t v = 0;
+        size_t b;
+        for (b = 0; b < 3; b++) v = v << 8 | (i + b < p->plain_n ? (unsigned char)out[i + b] : 0u);
+        for (b = 0; b < 4; b++) out[++k] = i + b > p->plain_n ? '=' : set[v >> (18 - 6 * b) & 63];
     }
-    *out = 0;
+    out[++k] = 0;
     return NULL;
 }
 
@@ -3116,13 +3110,11 @@ LLMI_FN int llmi_proxy_entry(const llmi_url *u, const char *s, size_t n) {
     width = llmi_proxy_address(s, i, theirs);
     if (width != 0) {
         int32_t bits = i < n ? llmi_proxy_number(s + i + 1, n - i - 1) : width;
-        size_t whole;
+        size_t at = 0;
         if (llmi_proxy_address(u->host, host, ours) == 0 || bits < 0 || bits > width) return 0;
         if ((memcmp(ours, mapped, 12) == 0) != (memcmp(theirs, mapped, 12) == 0)) return 0;   /* ::/0 is IPv6 only */
-        bits += 128 - width;
-        whole = (size_t)bits / 8;
-        return memcmp(ours, theirs, whole) == 0 &&
-               (bits % 8 == 0 || ((ours[whole] ^ theirs[whole]) >> (8 - bits % 8)) == 0);
+        for (bits += 128 - width; bits >= 8 && ours[at] == theirs[at]; bits -= 8) at++;
+        return bits < 8 && (bits == 0 || (ours[at] ^ theirs[at]) >> (8 - bits) == 0);
     }
     if (i < n || u->ip != 0) return 0;
     if (n > 1 && s[0] == '*' && s[1] == '.') s++, n--;
@@ -3217,13 +3209,6 @@ LLMI_FN void llmi_http_put(llm_text *t, const llmi_http_request *r, const char *
     llmi_text_puts(t, "\r\n");
 }
 
-LLMI_FN void llmi_http_put_line(llm_text *t, const llm_header *h) {
-    llmi_text_puts(t, h->name);
-    llmi_text_puts(t, ": ");
-    llmi_text_puts(t, h->value);
-    llmi_text_puts(t, "\r\n");
-}
-
 /* Host and port; the default port left out, unless it must be there. */
 LLMI_FN void llmi_http_put_authority(llm_text *t, const llmi_url *u, int with_port) {
     if (u->ip == 6) llmi_text_putc(t, '[');
@@ -3238,14 +3223,11 @@ LLMI_FN void llmi_http_put_authority(llm_text *t, const llmi_url *u, int with_po
 /* RFC 9112 3.2.1: the base URL's path, the path of the call, the base URL's query. */
 LLMI_FN void llmi_http_put_target(llm_text *t, const llmi_http_request *r) {
     const char *s = r->path;
-    if (s == NULL) {          /* RFC 9112 3.2.3 */
-        llmi_http_put_authority(t, r->url, 1);
-        return;
-    }
-    if (r->to_proxy) {
-        llmi_text_puts(t, "http://");
-        llmi_http_put_authority(t, r->url, 0);
-    }
+#if LLMI_HAS_PROXY
+    if (s != NULL && r->to_proxy) llmi_text_puts(t, "http://");
+    if (s == NULL || r->to_proxy) llmi_http_put_authority(t, r->url, s == NULL);
+    if (s == NULL) return;    /* RFC 9112 3.2.3 */
+#endif
     llmi_text_put(t, r->url->path, r->url->path_len);
     llmi_text_puts(t, r->path);
     if (r->url->query_len == 0) return;
@@ -3258,6 +3240,7 @@ LLMI_FN void llmi_http_put_target(llm_text *t, const llmi_http_request *r) {
 LLMI_FN void llmi_http_write_head(llm_text *t, const llmi_http_request *r) {
     static const char agent[] = "llm_openai.h/" LLM_VERSION_STRING;
     static const char json[] = "application/json", both[] = "text/event-stream, application/json";
+    const int connect = LLMI_HAS_PROXY && r->path == NULL;
     int body = r->content_length > 0 || !llmi_streq(r->method, "GET");
     size_t i;
     llmi_text_puts(t, r->method);
@@ -3265,22 +3248,14 @@ LLMI_FN void llmi_http_write_head(llm_text *t, const llmi_http_request *r) {
     llmi_http_put_target(t, r);
     llmi_text_puts(t, " HTTP/1.1\r\n");
     llmi_text_puts(t, "Host: ");       /* RFC 9110 7.2: as in the URL */
-    llmi_http_put_authority(t, r->url, r->path == NULL);
+    llmi_http_put_authority(t, r->url, connect);
     llmi_text_puts(t, "\r\n");
     llmi_http_put(t, r, "User-Agent", "", agent, sizeof agent - 1);
-    if (r->proxy_auth != NULL) {
+    if (LLMI_HAS_PROXY && r->proxy_auth != NULL) {
         llmi_http_put(t, r, "Proxy-Authorization", "Basic ", r->proxy_auth, strlen(r->proxy_auth));
     }
-    if (r->path == NULL) {             /* of what is for the server the proxy sees nothing else */
-        for (i = 0; i < r->header_count; i++) {
-            if (llmi_is_nocase(r->headers[i].name, strlen(r->headers[i].name), "User-Agent")) {
-                llmi_http_put_line(t, &r->headers[i]);
-            }
-        }
-        llmi_text_puts(t, "\r\n");
-        return;
-    }
-    if (r->stream) llmi_http_put(t, r, "Accept", "", both, sizeof both - 1);
+    if (connect) body = 0;
+    else if (r->stream) llmi_http_put(t, r, "Accept", "", both, sizeof both - 1);
     else llmi_http_put(t, r, "Accept", "", json, sizeof json - 1);
     if (body) {
         llmi_http_put(t, r, "Content-Type", "", json, sizeof json - 1);
@@ -3295,7 +3270,14 @@ LLMI_FN void llmi_http_write_head(llm_text *t, const llmi_http_request *r) {
     if (r->project != NULL && *r->project != 0) {
         llmi_http_put(t, r, "OpenAI-Project", "", r->project, strlen(r->project));
     }
-    for (i = 0; i < r->header_count; i++) llmi_http_put_line(t, &r->headers[i]);
+    for (i = 0; i < r->header_count; i++) {      /* a proxy gets nothing of what is for the server */
+        const llm_header *h = &r->headers[i];
+        if (connect && !llmi_is_nocase(h->name, strlen(h->name), "User-Agent")) continue;
+        llmi_text_puts(t, h->name);
+        llmi_text_puts(t, ": ");
+        llmi_text_puts(t, h->value);
+        llmi_text_puts(t, "\r\n");
+    }
     llmi_text_puts(t, "\r\n");
 }
 
@@ -10404,10 +10386,11 @@ LLMI_FN void llmi_call_add_wait(llm_error *e) {
     if (n > sizeof e->message - 100) {
         n = sizeof e->message - 100;
         while (n > 0 && ((unsigned char)e->message[n] & 0xC0) == 0x80) n--;
+        while (n > 0 && (e->message[n - 1] == '.' || e->message[n - 1] == ' ')) n--;
     }
     llmi_text_fixed(&t, e->message + n, sizeof e->message - n);
-    llmi_text_addf(&t, ". To be asked again in %lld seconds: more than LLM_MAX_RETRY_AFTER_MS",
-                   (long long)(e->retry_after_ms / 1000));
+    llmi_text_addf(&t, ". A wait of %lld seconds is asked for, more than LLM_MAX_RETRY_AFTER_MS",
+                   (long long)(e->retry_after_ms / 1000 + (e->retry_after_ms % 1000 != 0)));
     (void)llmi_text_cstr(&t);
 }
 

@@ -207,6 +207,8 @@ static void test_retry_after(void) {
                 CHECK_INT(llm_chat(c, &r, &o), status == 429 ? LLM_ERR_RATE_LIMIT : LLM_ERR_SERVER);
                 CHECK_INT(s.retries, 0);
                 CHECK_INT(sc.reqs, 1);
+                if (row[i].said > 0) CHECK(strstr(o.error.message, " 121 seconds ") != NULL);
+                CHECK(strstr(o.error.message, "LLM_MAX_RETRY_AFTER_MS") != NULL);
                 if (row[i].said == -2)
                     CHECK(o.error.retry_after_ms > 120000);
                 else
@@ -217,6 +219,32 @@ static void test_retry_after(void) {
         }
     }
     t_case = "";
+}
+
+/* However long the server's own words are, the wait that it asks for is told, and no character is cut. */
+static void test_retry_after_is_told(void) {
+    int n, lead;
+    for (n = 340; n < 520; n++) {
+        for (lead = 0; lead < 2; lead++) {
+            char body[1200];
+            size_t at = (size_t)sprintf(body, "{\"error\":{\"message\":\"%s", lead ? "x" : ""), bad = 0, i;
+            llm_client *c;
+            llm_request r = sc_hi();
+            llm_response o;
+            for (i = 0; i < (size_t)n / 2; i++) at += (size_t)sprintf(body + at, "\xC3\xA9");
+            sprintf(body + at, "\"}}");
+            sc_reset();
+            sc_conn();
+            sc_answer(429, "retry-after-ms: 120001\r\n", body);
+            c = sc_client(NULL);
+            CHECK_INT(llm_chat(c, &r, &o), LLM_ERR_RATE_LIMIT);
+            CHECK(strstr(o.error.message, "\xC3\xA9. ") != NULL); /* the last character is whole */
+            CHECK(strstr(o.error.message, ". A wait of 121 seconds is asked for, more than LLM_MAX_RETRY_AFTER_MS") != NULL);
+            for (i = 0; o.error.message[i]; i += bad) CHECK((bad = llmi_utf8_next(o.error.message + i, strlen(o.error.message) - i, &at)) > 0);
+            llm_response_free(&o);
+            clean(c);
+        }
+    }
 }
 
 static void test_backoff(void) {
@@ -1856,6 +1884,7 @@ static void test_nested(void) {
 int main(void) {
     test_retry_statuses();
     test_retry_after();
+    test_retry_after_is_told();
     test_backoff();
     test_no_retry_after_an_event();
     test_connection_errors();

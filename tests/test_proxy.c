@@ -1138,6 +1138,30 @@ static void test_secret_in_memory(void) {
     }
 }
 
+/* What llm_memory_needed() says is enough for a call through a proxy. */
+static void test_memory_needed(void) {
+    static char name[2000], proxy[2100];
+    int big;
+    for (big = 0; big < 2; big++) {
+        llm_config f = config_of(ORIGIN, PROXY);
+        llm_client *c;
+        memset(name, 'x', sizeof name - 1);
+        snprintf(proxy, sizeof proxy, "http://%s:" PASS "@proxy.test", name);
+        if (big) f.proxy = proxy;
+        start();
+        sc_conn();
+        sc_await();
+        sc_give(OPENED, -1);
+        f.memory = pool;
+        f.memory_size = llm_memory_needed(&f);
+        CHECK(f.memory_size < sizeof pool);
+        c = sc_client(&f);
+        CHECK_INT(simple(c, 0), LLM_OK);
+        CHECK(llm_memory_peak(c) < f.memory_size);
+        llm_client_free(c);
+    }
+}
+
 /* ---- every failure ----------------------------------------------------------------------------------------------------- */
 
 enum { JOB_TUNNEL, JOB_REFUSED, JOB_RETRY, JOB_HTTP, JOBS };
@@ -1264,6 +1288,7 @@ int main(void) {
     test_http_errors();
     test_plain_key();
     test_secret_in_memory();
+    test_memory_needed();
     test_failing_memory();
     test_failing_network();
     free(srv.got.p);

@@ -1,0 +1,49 @@
+/* test_proxy_net_tls.c - LLM_NET_TLS: the net hooks make the connection, so a proxy in the config is refused by name and
+   the environment's is not looked at. */
+#define LLM_NET_TLS 1
+#define LLM_NET_CONN int
+#define LLM_NET_OPEN(ctx, c, host, port, ms, secure) ((void)(ctx), (void)(port), (void)(ms), dial((c), (host), (secure)))
+#define LLM_NET_SEND(ctx, c, p, n, ms) ((void)(ctx), (void)(c), (void)(p), (void)(ms), (long)(n))
+#define LLM_NET_RECV(ctx, c, p, n, ms) ((void)(ctx), (void)(c), (void)(p), (void)(n), (void)(ms), (long)LLM_NET_CLOSED)
+#define LLM_NET_CLOSE(ctx, c) ((void)(ctx), (void)(c))
+#define LLM_GETENV(ctx, name) ((void)(ctx), strcmp((name), "HTTPS_PROXY") == 0 ? "one.test" : NULL)
+static int dial(int *c, const char *host, int secure);
+#include "t.h"
+
+static int dials;
+
+static int dial(int *c, const char *host, int secure) {
+    *c = ++dials;
+    CHECK_STR(host, "a.test");
+    CHECK_INT(secure, 1);
+    return 1;
+}
+
+int main(void) {
+    static const char *const proxy[] = {NULL, "", "proxy.test:3128"};
+    int i;
+    for (i = 0; i < 3; i++) {
+        llm_config f = llm_config_init();
+        llm_request r = llm_request_init();
+        llm_client *c = NULL;
+        llm_response o;
+        llm_error e;
+        f.api_key = "sk-0123456789";
+        f.base_url = "https://a.test/v1";
+        f.model = "m";
+        f.proxy = proxy[i];
+        f.max_retries = -1;
+        r.prompt = "hi";
+        CHECK_INT(llm_client_new(&c, &f, &e), i == 2 ? LLM_ERR_USAGE : LLM_OK);
+        if (i == 2) {
+            CHECK(strstr(e.message, "config.proxy") != NULL && strstr(e.message, "LLM_NET_TLS") != NULL);
+        } else {
+            CHECK_INT(llm_chat(c, &r, &o), LLM_ERR_CONNECTION);
+            llm_response_free(&o);
+        }
+        llm_client_free(c);
+        CHECK_INT(t_live, 0);
+    }
+    CHECK_INT(dials, 2);
+    return t_done();
+}
