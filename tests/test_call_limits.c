@@ -5,7 +5,7 @@
 #define LLM_MAX_BODY           600
 #define LLM_MAX_EVENT          200
 #define LLM_MAX_TEXT           150
-#define LLM_MAX_REQUEST        500
+#define LLM_MAX_REQUEST        900
 #define LLM_MAX_JSON_DEPTH     16
 #define LLM_MAX_CHOICES        2
 #define LLM_MAX_TOOL_CALLS     2
@@ -123,6 +123,73 @@ static llm_status with_tools(int n) {
     return with_json(b, "LLM_MAX_TOOL_CALLS");
 }
 
+/* All that is kept of an answer counts, wherever it stands. */
+static llm_status with_arguments(int n) {
+    char b[2000], x[400];
+    fill(x, (size_t)n);
+    snprintf(b, sizeof b, "{\"choices\":[{\"message\":{\"tool_calls\":[{\"id\":\"c\",\"function\":{\"name\":\"f\",\"arguments\":\"%s\"}},"
+             "{\"id\":\"d\",\"function\":{\"name\":\"f\",\"arguments\":\"%s\"}}]},\"finish_reason\":\"tool_calls\"}]}", x, x);
+    return with_json(b, "LLM_MAX_TEXT");
+}
+
+static llm_status with_extra(int n) {
+    char b[2000], x[400];
+    snprintf(b, sizeof b, "{\"choices\":[{\"message\":{\"tool_calls\":[{\"id\":\"c\",\"extra_content\":{\"x\":\"%s\"},\"function\":"
+             "{\"name\":\"f\",\"arguments\":\"\"}}]},\"finish_reason\":\"tool_calls\"}]}", fill(x, (size_t)n));
+    return with_json(b, "LLM_MAX_TEXT");
+}
+
+static llm_status with_refusals(int pieces) {
+    char b[4000] = "";
+    llm_response o;
+    int i;
+    sc_reset();
+    sc_conn();
+    for (i = 0; i < pieces; i++) strcat(b, "data: {\"choices\":[{\"delta\":{\"refusal\":\"0123456789\"}}]}\n\n");
+    strcat(b, SC_STOP);
+    sc_await();
+    sc_give("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/event-stream\r\n\r\n", -1);
+    sc_give(b, -1);
+    sc_close();
+    return serve(1, "LLM_MAX_TEXT", &o);
+}
+
+/* The tool loop's own two: what it sends grows, and a tool may say too much. */
+static llm_status long_result(void *user, const llm_tool_call *call, llm_text *result) {
+    char x[400];
+    (void)call;
+    return llm_text_add(result, fill(x, (size_t)*(int *)user));
+}
+
+static llm_status with_result(int n, int rounds) {
+    llm_request r = sc_hi();
+    llm_response o;
+    llm_client *c;
+    llm_status s;
+    llm_tool tool;
+    int i;
+    memset(&tool, 0, sizeof tool);
+    tool.name = "f";
+    tool.handler = long_result;
+    tool.user = &n;
+    r.tools = &tool;
+    r.tool_count = 1;
+    sc_reset();
+    sc_conn();
+    for (i = 0; i < rounds; i++) {
+        sc_answer(200, "", "{\"choices\":[{\"message\":{\"tool_calls\":[{\"id\":\"c\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},"
+                  "\"finish_reason\":\"tool_calls\"}]}");
+    }
+    sc_answer(200, "", SC_OK_JSON("a"));
+    c = sc_client(NULL);
+    s = llm_chat_with_tools(c, &r, 0, NULL, NULL, &o);
+    if (s != LLM_OK) CHECK(strstr(o.error.message, "LLM_MAX_REQUEST") != NULL && strstr(o.error.message, "LLM_MAX_TEXT") != NULL);
+    llm_response_free(&o);
+    llm_client_free(c);
+    CHECK_INT(t_live, 0);
+    return s;
+}
+
 static llm_status with_choices(int n) {
     char b[1000] = "{\"choices\":[", one[80];
     int i;
@@ -184,7 +251,12 @@ int main(void) {
     EDGE(with_texts(n + 1), 12, 16);
     EDGE(with_depth(n + 1), 13, 20);
     EDGE(with_tools(n), 2, 4);
-    EDGE(with_request((size_t)n), 150, 500);
+    EDGE(with_arguments(n), 60, 100);
+    EDGE(with_extra(n), 100, 200);
+    EDGE(with_refusals(n + 1), 12, 16);
+    EDGE(with_result(n, 1), 100, 399);
+    EDGE(with_result(10, n), 1, 6);
+    EDGE(with_request((size_t)n), 150, 900);
     CHECK_INT(with_choices(2), LLM_OK);
     CHECK_INT(with_choices(3), LLM_ERR_PROTOCOL); /* their indexes are bounded by it */
     CHECK_INT(with_depth(15), LLM_OK);            /* 16 with the outer object */

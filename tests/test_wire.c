@@ -388,14 +388,129 @@ static void test_key_at_the_cut(void) {
     }
 }
 
+/* A whole answer in one long text: it moves instead of being copied, and the key is out of it as well. */
+static void test_long_text(void) {
+    llm_request r = sc_hi();
+    llm_response o;
+    t_text body = {NULL, 0, 0}, want = {NULL, 0, 0};
+    llm_client *c;
+    int i;
+    t_adds(&body, "{\"choices\":[{\"message\":{\"content\":\"");
+    for (i = 0; i < 500; i++) t_adds(&want, "0123456789");
+    t_add(&body, want.p, want.n);
+    t_adds(&body, "\"},\"finish_reason\":\"stop\"}]}");
+    sc_reset();
+    sc_conn();
+    sc_answer(200, "", body.p);
+    sc_answer(200, "", SC_OK_JSON("next"));
+    body.n = 0;
+    t_adds(&body, "{\"choices\":[{\"message\":{\"content\":\"");
+    t_add(&body, want.p, want.n);
+    t_adds(&body, KEY);
+    t_add(&body, want.p, want.n);
+    t_adds(&body, "\"},\"finish_reason\":\"stop\"}]}");
+    sc_answer(200, "", body.p);
+    c = sc_client(NULL);
+    CHECK_INT(llm_chat(c, &r, &o), LLM_OK);
+    CHECK_INT(o.content_len, 5000);
+    CHECK_STR(o.content, want.p);
+    llm_response_free(&o);
+    CHECK_INT(llm_chat(c, &r, &o), LLM_OK);
+    CHECK_STR(o.content, "next");
+    llm_response_free(&o);
+    CHECK_INT(llm_chat(c, &r, &o), LLM_OK);
+    CHECK(strstr(o.content, KEY) == NULL && o.content_len >= 10000);
+    CHECK(strncmp(o.content, want.p, 5000) == 0);
+    CHECK_STR(o.content + o.content_len - 5000, want.p);
+    llm_response_free(&o);
+    llm_client_free(c);
+    CHECK_INT(t_live, 0);
+    free(body.p);
+    free(want.p);
+}
+
+/* What stands before the text of each event is longer than what is remembered of it. */
+static void test_long_events(void) {
+    llm_request r = sc_hi();
+    llm_response o;
+    t_text body = {NULL, 0, 0}, filler = {NULL, 0, 0};
+    llm_client *c;
+    int i, k;
+    for (i = 0; i < LLM_MEMO_SIZE / 10 + 2; i++) t_adds(&filler, "0123456789");
+    for (k = 0; k < 3; k++) {      /* before the text, between it and the end of its choice, behind that */
+        body.n = 0;
+        for (i = 0; i < 4; i++) {
+            t_adds(&body, "data: {\"x\":\"");
+            if (k == 0) t_add(&body, filler.p, filler.n);
+            t_adds(&body, "\",\"choices\":[{\"delta\":{\"content\":\"ab\"},\"y\":\"");
+            if (k == 1) t_add(&body, filler.p, filler.n);
+            t_adds(&body, "\"}],\"z\":\"");
+            if (k == 2) t_add(&body, filler.p, filler.n);
+            t_adds(&body, "\"}\n\n");
+        }
+        t_adds(&body, SC_STOP SC_DONE);
+        sc_reset();
+        sc_conn();
+        sc_stream(body.p);
+        c = sc_client(NULL);
+        CHECK_INT(llm_chat_stream(c, &r, NULL, NULL, &o), LLM_OK);
+        CHECK_STR(o.content, "abababab");
+        llm_response_free(&o);
+        llm_client_free(c);
+    }
+    free(body.p);
+    free(filler.p);
+}
+
+/* The reader alone, as another owner could use it: what the engine does not do. */
+static void test_reader_alone(void) {
+    static const char bad[] = "{\"choices\":]";
+    const char *p = bad, *end = bad + sizeof bad - 1;
+    llmi_mem mem;
+    llmi_reply reply;
+    llmi_secret secret;
+    llmi_wire w;
+    llm_error e;
+    llm_event ev;
+    llm_status why = LLM_OK;
+    int i;
+    memset(&w, 0, sizeof w);
+    llmi_wire_free(&w);                                   /* never made */
+    memset(&secret, 0, sizeof secret);
+    llmi_error_init(&e);
+    llmi_mem_init(&mem, NULL, NULL, 0);
+    llmi_reply_init(&reply, &mem, 1, 0);
+    llmi_wire_init(&w, &reply, &secret, &e);
+    llmi_wire_begin(&w);
+    CHECK(!llmi_wire_event(&w, &ev));                     /* nothing to tell yet */
+    while (p < end && w.status == LLM_OK) (void)llmi_wire_next(&w, &p, end);
+    CHECK_INT(w.status, LLM_ERR_PROTOCOL);
+    CHECK_INT(llmi_wire_next(&w, &p, end), LLMI_WIRE_FAILED);     /* it stays so */
+    CHECK(!llmi_wire_end(&w));
+    w.status = LLM_OK;
+    while (w.depth < LLMI_WIRE_DEPTH && llmi_wire_push(&w, LLMI_IN_PARTS)) continue;
+    CHECK(w.depth == LLMI_WIRE_DEPTH && !llmi_wire_push(&w, LLMI_IN_PARTS));      /* deeper than any that there is */
+    CHECK_INT(w.status, LLM_ERR_LIMIT);
+    llmi_wire_free(&w);
+    for (i = 0; i < LLM_MAX_CHOICES; i++) CHECK(llmi_reply_choice(&reply, i, &why) != NULL);
+    CHECK(llmi_reply_choice(&reply, i, &why) == NULL);
+    CHECK_INT(why, LLM_ERR_LIMIT);
+    llmi_reply_clear(&reply);
+    CHECK_INT(t_live, 0);
+}
+
 int main(void) {
     test_file("data/chat/accumulate.txt");
+    test_file("data/chat/edges.txt");
     test_file("data/chat/providers.txt");
     test_file("data/chat/endings.txt");
     test_file("data/chat/statuses.txt");
     test_flat();
     test_made_up_ids();
     test_key_at_the_cut();
+    test_long_text();
+    test_long_events();
+    test_reader_alone();
     CHECK_INT(t_live, 0);
     sc_reset();
     return t_done();

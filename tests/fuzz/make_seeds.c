@@ -420,6 +420,7 @@ int main(int argc, char **argv) {
     case_seeds("http/responses.txt", "call", "\x04\x00\x00\x02\0\0\0\0", 8);
     case_seeds("sse/events.txt", "sse", "\x03", 1);
     chat_seeds("chat/accumulate.txt");
+    chat_seeds("chat/edges.txt");
     chat_seeds("chat/endings.txt");
     chat_seeds("chat/providers.txt");
     chat_seeds("chat/statuses.txt");
