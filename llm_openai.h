@@ -8861,7 +8861,10 @@ LLMI_FN int llmi_wire_commit_text(llmi_wire *w, llmi_choice *c, int channel, con
         llmi_scrub_put(&c->scrub[channel], w->secret, t, s, part->n);
     }
     c->high[channel] = part->high;
-    if (t->err != LLM_OK) return llmi_wire_no_memory(w, t->err);
+    if (t->err != LLM_OK) {
+        if (!w->whole) t->n = w->from[channel];      /* half a piece of a stream is neither told nor kept */
+        return llmi_wire_no_memory(w, t->err);
+    }
     if (t->n > w->from[channel]) {
         w->pending |= 1 << channel;
         w->reply->got = 1;
@@ -9312,12 +9315,14 @@ LLMI_FN llmi_wire_result llmi_wire_next(llmi_wire *w, const char **p, const char
     if (w->status != LLM_OK) return LLMI_WIRE_FAILED;
     do {
         const char *from;
-        if (w->segment != LLMI_MEMO_NONE && !llmi_wire_segment(w, p, end)) return LLMI_WIRE_FAILED;
-        if (w->pending) return LLMI_WIRE_EVENT;
+        int ok = w->segment == LLMI_MEMO_NONE || llmi_wire_segment(w, p, end);
+        if (w->pending) return LLMI_WIRE_EVENT;          /* what was kept is told before what failed behind it */
+        if (!ok) return LLMI_WIRE_FAILED;
         from = *p;
         ev = llmi_json_next(&w->json, p, end);
-        if (!(w->raw ? llmi_wire_take_raw(w, ev, from, *p) : llmi_wire_take(w, ev, *p))) return LLMI_WIRE_FAILED;
+        ok = w->raw ? llmi_wire_take_raw(w, ev, from, *p) : llmi_wire_take(w, ev, *p);
         if (w->pending) return LLMI_WIRE_EVENT;
+        if (!ok) return LLMI_WIRE_FAILED;
     } while (ev != LLMI_JSON_MORE);
     w->learning = LLMI_MEMO_NONE;
     return LLMI_WIRE_MORE;
