@@ -9578,6 +9578,7 @@ typedef struct llmi_conn {
     int          requests;     /* answered on it: 0 = fresh                                          */
     int          draining;     /* the answer was over before its last bytes came                     */
     int          eof;          /* LLM_NET_CLOSED or LLM_NET_FAILED, 0 while it is open               */
+    int          no_send;      /* SEND has failed: only RECV is of use now                           */
     int          last_fd;
     unsigned     last_net;     /* LLM_NET_SERIAL                                                     */
     unsigned     serial;       /* see llm_call_fd_serial()                                           */
@@ -9856,7 +9857,7 @@ LLMI_FN void llmi_conn_free(llm_client *c, llmi_conn *n) {
     if (n->tls != NULL) {
         size_t len;
         const char *out;
-        if (!n->eof) {             /* tells the peer that this end is no attack; does not wait for its answer */
+        if (!n->eof && !n->no_send) {   /* tells the peer that this end is no attack; does not wait for its answer */
             llmi_tls_close(n->tls);
             out = llmi_tls_raw_out(n->tls, &len);
             if (len > 0) (void)LLM_NET_SEND(c->mem.ctx, &n->net, out, len, 0);
@@ -9954,8 +9955,11 @@ LLMI_FN int llmi_conn_flush(llm_client *c, llmi_conn *n, int wait_ms) {
         const char *p = llmi_tls_raw_out(n->tls, &len);
         long sent;
         if (len == 0) break;
-        sent = (long)LLM_NET_SEND(c->mem.ctx, &n->net, p, len, wait_ms);
-        if (sent < 0 || (size_t)sent > len) return -1;
+        sent = n->no_send ? -1 : (long)LLM_NET_SEND(c->mem.ctx, &n->net, p, len, wait_ms);
+        if (sent < 0 || (size_t)sent > len) {
+            n->no_send = 1;
+            return -1;
+        }
         if (sent == 0) return 0;
         llmi_tls_raw_sent(n->tls, (size_t)sent);
     }
@@ -9981,7 +9985,9 @@ LLMI_FN long llmi_conn_send(llm_client *c, llmi_conn *n, const char *p, size_t l
     }
 #endif
     sent = (long)LLM_NET_SEND(c->mem.ctx, &n->net, p, len, wait_ms);
-    return sent < 0 || (size_t)sent > len ? -1 : sent;
+    if (sent >= 0 && (size_t)sent <= len) return sent;
+    n->no_send = 1;
+    return -1;
 }
 
 /* The end of the connection was in order: nothing of the answer can be missing. */
@@ -10624,12 +10630,13 @@ LLMI_FN llmi_step llmi_step_handshake(llm_call *call, int wait_ms) {
         return LLMI_STEP_AGAIN;
     }
     if (n->at < n->end) return LLMI_STEP_AGAIN;
-    if (call->drained && wait_ms == 0) return LLMI_STEP_BLOCKED;
+    call->send_failed |= flushed < 0;
     {
-        long got = llmi_conn_fill(c, n, wait_ms, &call->drained);
-        if (got < 0) return llmi_call_broke(call);
+        long got = call->drained && wait_ms == 0 ? 0 : llmi_conn_fill(c, n, wait_ms, &call->drained);
         if (got > 0) call->last_byte = llmi_now(c);
-        return got > 0 ? LLMI_STEP_AGAIN : LLMI_STEP_BLOCKED;
+        if (got > 0) return LLMI_STEP_AGAIN;
+        /* where SEND has failed an alert may still say why, but nobody waits for one */
+        return got < 0 || call->send_failed ? llmi_call_broke(call) : LLMI_STEP_BLOCKED;
     }
 }
 #endif
