@@ -35,6 +35,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     o.once = (x & 0x80) != 0;
     o.recv_most = fuzz_byte(&in);
     o.tls.record = fuzz_byte(&in);
+    if (o.tls.record >= 192) {       /* through a proxy */
+        o.tls.record -= 192;
+        o.extra = 64;
+    }
     x = fuzz_byte(&in);
     o.retries = (int)(x & 1);
     o.connect_ms = times[x >> 1 & 3];

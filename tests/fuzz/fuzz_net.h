@@ -10,7 +10,8 @@
    Behind the last order a connection is silent; connections that no script is left for are refused.
 
    With FUZZ_TLS the same over HTTPS: BearSSL's server in this process speaks the script's bytes, and what it sends can be
-   changed on the way (fn_tls); or the script's bytes are what comes in place of TLS records. */
+   changed on the way (fn_tls); or the script's bytes are what comes in place of TLS records. Through a proxy a server is
+   behind a CONNECT that was answered well, and in place of TLS records stands the proxy's own answer. */
 #ifndef FUZZ_NET_H
 #define FUZZ_NET_H
 #define FUZZ_NET
@@ -40,6 +41,7 @@ typedef struct fn_conn {
     fuzz_text wire;               /* what the server sends: wire_at on is still to come */
     size_t wire_at;
     int records, cut, notified;
+    int tunnel;                   /* CONNECT was read */
 } fn_conn;
 
 enum { FN_TLS_NONE, FN_TLS_SERVER, FN_TLS_RAW };
@@ -69,8 +71,12 @@ static struct {
     fuzz_text last_request;       /* the body */
     fn_tls tls;
     int no_key;
+    int proxy;                    /* the connections are to one */
     fuzz_text clear;              /* all that a secure connection sent, as it went out */
 } fn;
+
+#define FN_PROXY_SECRET "proxy-CANARY:sesame-CANARY"
+#define FN_PROXY_BASIC  "cHJveHktQ0FOQVJZOnNlc2FtZS1DQU5BUlk="     /* of base64(1) */
 
 static const char fn_answer[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 71\r\n\r\n"
     "{\"choices\":[{\"message\":{\"content\":\"fine\"},\"finish_reason\":\"stop\"}]}    ";
@@ -370,7 +376,7 @@ static int fuzz_open(fuzz_conn *n, const char *host, int port, int ms) {
     fn_conn *c;
     uint64_t due;
     fn_waits(ms);
-    FUZZ_CHECK(strcmp(host, fn.tls.secure ? "localhost" : "127.0.0.1") == 0 && port == 8080);
+    FUZZ_CHECK(strcmp(host, fn.tls.secure && !fn.proxy ? "localhost" : "127.0.0.1") == 0 && port == 8080);
     if (n->id == 0) {
         if (fn.opens == FN_CONNS) {
             fprintf(stderr, "more connections than any call may open\n");
@@ -401,6 +407,22 @@ static int fuzz_open(fuzz_conn *n, const char *host, int port, int ms) {
     return c->open_result;
 }
 
+/* What comes before TLS on the way through a proxy. 1: it was that. */
+static int fn_connect(fn_conn *c, const char *p, size_t len) {
+    static const char head[] = "CONNECT localhost:8080 HTTP/1.1\r\nHost: localhost:8080\r\n";
+    static const char opened[] = "HTTP/1.1 100 Wait\r\n\r\nHTTP/1.0 200 Opened\r\nContent-Length: 7\r\n\r\n";
+    if (!fn.proxy || !c->secure || c->tunnel) return 0;
+    fuzz_add(&c->in, p, len);
+    if (c->in.n < 4 || memcmp(c->in.p + c->in.n - 4, "\r\n\r\n", 4) != 0) return 1;
+    FUZZ_CHECK(strncmp(c->in.p, head, sizeof head - 1) == 0 && strstr(c->in.p, "\r\n\r\n") == c->in.p + c->in.n - 4);
+    FUZZ_CHECK(strstr(c->in.p, "\r\nProxy-Authorization: Basic " FN_PROXY_BASIC "\r\n") != NULL);
+    c->tunnel = 1;
+    c->in.n = 0;
+    if (c->secure == FN_TLS_SERVER) fuzz_adds(&c->wire, opened);
+    else c->requests++;
+    return 1;
+}
+
 /* Whole requests are counted and checked: the head is ours, the body is one JSON object, the key stands in one place. */
 static void fn_request(fn_conn *c) {
     for (;;) {
@@ -409,11 +431,18 @@ static void fn_request(fn_conn *c) {
         if (!end) return;
         head = (size_t)(end - c->in.p) + 4;
         len = strstr(c->in.p, "\r\nContent-Length: ");
-        FUZZ_CHECK(len != NULL && len < end && strncmp(c->in.p, "POST /v1/chat/completions HTTP/1.1\r\n", 35) == 0);
+        if (fn.proxy && !c->secure) {
+            FUZZ_CHECK(strncmp(c->in.p, "POST http://127.0.0.1:8080/v1/chat/completions HTTP/1.1\r\n", 57) == 0);
+            key = strstr(c->in.p, "\r\nProxy-Authorization: Basic " FN_PROXY_BASIC "\r\n");
+            FUZZ_CHECK(key != NULL && key < end);
+        } else {
+            FUZZ_CHECK(strncmp(c->in.p, "POST /v1/chat/completions HTTP/1.1\r\n", 36) == 0 && !strstr(c->in.p, "Proxy-"));
+        }
+        FUZZ_CHECK(len != NULL && len < end);
         body = strtoul(len + 18, NULL, 10);
         if (c->in.n < head + body) return;
         key = strstr(c->in.p, FUZZ_KEY);
-        if (fn.no_key) FUZZ_CHECK(key == NULL && strstr(c->in.p, "Authorization") == NULL);
+        if (fn.no_key) FUZZ_CHECK(key == NULL && strstr(c->in.p, "\r\nAuthorization") == NULL);
         else FUZZ_CHECK(key != NULL && key < end && memcmp(key - 22, "Authorization: Bearer ", 22) == 0 &&
                         !fuzz_holds(key + 1, c->in.n - (size_t)(key + 1 - c->in.p), FUZZ_KEY));
         FUZZ_CHECK(llmi_json_is_object(c->in.p + head, body));
@@ -452,6 +481,7 @@ static long fuzz_send(fuzz_conn *n, const char *p, size_t len, int ms) {
     }
     c->sent += len;
     if (c->secure) fuzz_add(&fn.clear, p, len);
+    if (fn_connect(c, p, len)) return (long)len;
     if (c->secure == FN_TLS_RAW) c->requests++;      /* an AWAIT has seen something */
     else if (c->secure) fn_tls_take(c, (const unsigned char *)p, len);
     else fuzz_add(&c->in, p, len);
@@ -559,7 +589,8 @@ typedef struct fc_opts {
     int cancel_after;             /* events, then the flag is set; 0 = never */
     int iterations;
     int once;                     /* no second call */
-    int extra;                    /* bits: 1 on_retry, 2 no kept connections, 4 headers, 8 n = 2, 16 prices, 32 no key */
+    int extra;                    /* bits: 1 on_retry, 2 no kept connections, 4 headers, 8 n = 2, 16 prices, 32 no key, */
+                                  /* 64 through a proxy */
     fn_tls tls;
 } fc_opts;
 
@@ -612,6 +643,7 @@ static void fc_error(fuzz_text *t, const llm_error *e) {
     fc_field(t, " param ", e->param, sizeof e->param);
     fc_field(t, " id ", e->request_id, sizeof e->request_id);
     fc_no_key(e, sizeof *e);
+    if (fn.proxy) FUZZ_CHECK(!fuzz_holds(e, sizeof *e, "sesame-CANARY") && !fuzz_holds(e, sizeof *e, FN_PROXY_BASIC));
     FUZZ_CHECK(llm_is(e->status, LLM_ERR) && e->status != LLM_ERR_INTERNAL && strcmp(llm_status_name(e->status), "LLM_ERR_UNKNOWN"));
     FUZZ_CHECK(e->message[0] != 0 && e->retry_after_ms >= -1);
 }
@@ -964,6 +996,7 @@ static void fc_go(fc_run *r, const fc_opts *o, const uint8_t *script, size_t n) 
     fn.send_most = o->send_most;
     fn.tls = o->tls;
     fn.no_key = (o->extra & 32) != 0;
+    fn.proxy = (o->extra & 64) != 0;
     memset(&fuzz_sys, 0, sizeof fuzz_sys);
     fuzz_sys.now = 1000000;
     fuzz_sys.unix_time = o->tls.secure ? 1795305600 : 784111777;
@@ -990,6 +1023,7 @@ static void fc_go(fc_run *r, const fc_opts *o, const uint8_t *script, size_t n) 
         config.price_count = 1;
     }
     if (o->extra & 32) config.api_key = "";
+    if (o->extra & 64) config.proxy = "http://" FN_PROXY_SECRET "@127.0.0.1:8080";
     config.model = "gpt-4o-mini";
     config.max_retries = o->retries == 0 ? -1 : o->retries;
     config.connect_timeout_ms = o->connect_ms;

@@ -72,10 +72,49 @@ static void check_addresses(const char *s) {
     FUZZ_CHECK(a == b && (!a || memcmp(ours, theirs, 16) == 0));
 }
 
+/* As a proxy: what is taken is a host like any other, and its user in base64 is that of a plain encoder; what is refused
+   is not repeated. */
+static void check_proxy(const char *text) {
+    static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    llmi_proxy p;
+    llmi_mem mem;
+    llm_error e;
+    size_t i, at = 0;
+    llmi_mem_init(&mem, NULL, NULL, 0);
+    llmi_error_init(&e);
+    if (llmi_proxy_parse(&p, &mem, text, "X", &e) != LLM_OK) {
+        FUZZ_CHECK(e.status == LLM_ERR_USAGE && strlen(e.message) > 10 && strncmp(e.message, "X: ", 3) == 0);
+        for (i = 0; e.message[i]; i++) FUZZ_CHECK((unsigned char)e.message[i] >= 0x20 && (unsigned char)e.message[i] < 0x7F);
+    } else if (p.secret) {
+        const char *basic = p.secret + p.plain_n + 1;
+        FUZZ_CHECK(p.url.host[0] != 0 && p.user_n >= 1 && p.user_n <= p.plain_n && p.secret[p.user_n - 1] == ':');
+        FUZZ_CHECK(strlen(p.secret) == p.plain_n && strlen(basic) == (p.plain_n + 2) / 3 * 4);
+        for (i = 0; i < p.plain_n * 8; i++) {        /* bit by bit */
+            int bit = (unsigned char)p.secret[i / 8] >> (7 - i % 8) & 1;
+            at = i / 6;
+            FUZZ_CHECK((int)((size_t)(strchr(set, basic[at]) - set) >> (5 - i % 6) & 1) == bit);
+        }
+        for (at++; basic[at]; at++) FUZZ_CHECK(basic[at] == '=');
+    }
+    llmi_proxy_free(&p, &mem);
+}
+
+static void check_no_proxy(const char *text) {
+    static const char *const hosts[] = {"https://a.example.com.", "https://10.1.2.3:81", "https://[2001:db8::1]"};
+    llmi_url u;
+    size_t i;
+    for (i = 0; i < 3; i++) {
+        FUZZ_CHECK(llmi_url_parse(&u, hosts[i], NULL) == LLM_OK);
+        (void)llmi_proxy_passed_by(&u, text);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *text = fuzz_string(data, size);
     llmi_url u;
     llm_error e;
+    check_proxy(text);
+    check_no_proxy(text);
     if (llmi_url_parse(&u, text, &e) == LLM_OK) {
         check_url(&u, text);
         check_head(&u, text);

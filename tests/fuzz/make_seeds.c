@@ -151,7 +151,13 @@ static void call_seeds(void) {
                                       "\x07\0\0\x02\0\xA8\0\xC3"};
     size_t i, k;
     for (i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
-        for (k = 0; k < sizeof options / sizeof options[0]; k++) seed("call", options[k], 8, scripts[i], strlen(scripts[i]));
+        for (k = 0; k < sizeof options / sizeof options[0]; k++) {
+            char proxy[8];
+            seed("call", options[k], 8, scripts[i], strlen(scripts[i]));
+            memcpy(proxy, options[k], 8);
+            proxy[4] = 64;           /* through a proxy */
+            if (k == 0) seed("call", proxy, 8, scripts[i], strlen(scripts[i]));
+        }
     }
 }
 
@@ -168,6 +174,13 @@ static void https_seeds(void) {
     static const unsigned short at[] = {0, 3, 5, 60, 100, 700, 1100, 1150, 1200, 1230, 1260, 1300, 1400, 1500};
     static const char raw[] = "\x16\x03\x03\x00\x2C\x02\x00\x00\x28\x03\x03" "01234567890123456789012345678901" "\x00\xC0\x2B\x00\x00\x00"
         "\x15\x03\x03\x00\x02\x02\x28";
+    static const char *const proxies[] = {
+        "HTTP/1.1 200 Connection established\r\n\r\n\x15\x03\x03",
+        "HTTP/1.1 100 x\r\n\r\nHTTP/1.0 299 y\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nHTTP/1.1 200 OK",
+        "HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 1\r\n\r\ny",
+        "HTTP/1.1 503 x\r\nRetry-After: 1\r\n\r\n\xFF" "nHTTP/1.1 502 x\r\n\r\n",
+        "HTTP/1.1 2\xFF" "c", "\xFF" "r", "\xFF" "c", "HTTP/1.1 200 OK\r\n\xFF" "p\xFF", "SSH-2.0-x\r\n", "<html>"
+    };
     char options[8];
     size_t i, k;
     for (i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
@@ -196,6 +209,15 @@ static void https_seeds(void) {
         options[0] = (char)(0x30 | k);
         seed("https", options, 8, raw, sizeof raw - 1 - k * 7);
         seed("https", options, 8, "HTTP/1.1 400 this is not TLS\r\n\r\n", k == 0 ? 33 : 4);
+    }
+    for (k = 0; k < sizeof proxies / sizeof proxies[0]; k++) {
+        memset(options, 0, sizeof options);
+        options[0] = (char)(0x30 | k % 4);
+        options[2] = (char)200;
+        options[3] = (char)(k & 1);
+        seed("https", options, 8, proxies[k], strlen(proxies[k]));
+        options[0] = (char)(k % 4 | 4);
+        seed("https", options, 8, scripts[k % 4], strlen(scripts[k % 4]));
     }
 }
 
@@ -251,7 +273,8 @@ static void url_seeds(void) {
     static const char *const urls[] = {
         "https://api.openai.com/v1", "http://localhost:8080", "http://127.0.0.1:80/v1/?a=b&c=%20", "https://[::1]:8443/", "http://[2001:db8::192.0.2.1]/x",
         "HTTPS://API.Example.COM.:443/a/b//", "https://user:pw@host/", "http://0x7f.1/", "http://1.2.3.4.5/", "http://host:65536/", "http://-a.b/",
-        "::ffff:127.0.0.1", "1:2:3:4:5:6:7:8", "255.255.255.255", "fe80::", "01.2.3.4", "http://a_b.localhost/p?q=1#f"
+        "http://us%65r:p%40ss@proxy.test:3128/", "a:b@[::1]", "socks5://u:p@host:1080",
+        "*.example.com:443, 10.0.0.0/8 [2001:db8::1]:443,2001:db8::/32,.localhost,*", "::ffff:127.0.0.1", "1:2:3:4:5:6:7:8", "255.255.255.255", "fe80::", "01.2.3.4", "http://a_b.localhost/p?q=1#f"
     };
     size_t i;
     for (i = 0; i < sizeof urls / sizeof urls[0]; i++) seed("url", "", 0, urls[i], strlen(urls[i]));
