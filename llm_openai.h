@@ -3037,6 +3037,12 @@ LLMI_FN const char *llmi_proxy_user(llmi_proxy *p, const char *s, size_t n) {
     return NULL;
 }
 
+/* User and password as they are sent. */
+LLMI_FN const char *llmi_proxy_basic(const llmi_proxy *p, size_t *n) {
+    *n = (p->plain_n + 2) / 3 * 4;
+    return p->secret + p->plain_n + 1;
+}
+
 /* [http://][user[:password]@]host[:port][/] with blanks around it or without; nothing is no proxy. No message repeats
    any of it. On failure the proxy still has to be freed. */
 LLMI_FN llm_status llmi_proxy_parse(llmi_proxy *p, llmi_mem *mem, const char *s, const char *from, llm_error *e) {
@@ -3160,7 +3166,8 @@ typedef struct llmi_http_request {
     const llmi_url *url;
     const char *method, *path;             /* path starts with '/', is joined to url->path; NULL: CONNECT   */
     int         to_proxy;                  /* the target is the whole URL (RFC 9112 3.2.2)                  */
-    const char *proxy_auth;                /* base64, NULL = none                                           */
+    const char *proxy_auth;                /* base64                                                        */
+    size_t      proxy_auth_len;            /* 0 = none                                                      */
     int         stream;
     size_t      content_length;
     const char *key;                       /* not NUL-terminated                                            */
@@ -3251,8 +3258,8 @@ LLMI_FN void llmi_http_write_head(llm_text *t, const llmi_http_request *r) {
     llmi_http_put_authority(t, r->url, connect);
     llmi_text_puts(t, "\r\n");
     llmi_http_put(t, r, "User-Agent", "", agent, sizeof agent - 1);
-    if (LLMI_HAS_PROXY && r->proxy_auth != NULL) {
-        llmi_http_put(t, r, "Proxy-Authorization", "Basic ", r->proxy_auth, strlen(r->proxy_auth));
+    if (LLMI_HAS_PROXY && r->proxy_auth_len > 0) {
+        llmi_http_put(t, r, "Proxy-Authorization", "Basic ", r->proxy_auth, r->proxy_auth_len);
     }
     if (connect) body = 0;
     else if (r->stream) llmi_http_put(t, r, "Accept", "", both, sizeof both - 1);
@@ -10281,7 +10288,7 @@ LLMI_FN void llmi_call_head(llm_call *call, llm_text *t, size_t content_length, 
 #if LLMI_HAS_PROXY
     h.to_proxy = llmi_client_via(call->client) != NULL && !h.url->secure;
     if (call->client->proxy.secret != NULL && (tunnel || h.to_proxy)) {
-        h.proxy_auth = call->client->proxy.secret + call->client->proxy.plain_n + 1;
+        h.proxy_auth = llmi_proxy_basic(&call->client->proxy, &h.proxy_auth_len);
     }
     if (tunnel) {
         h.method = "CONNECT";
@@ -10724,38 +10731,52 @@ LLMI_FN void llmi_call_retry_after(llm_call *call) {
     if (at > 0 && now > 0) e->retry_after_ms = at < INT64_MAX / 1000 ? at * 1000 : INT64_MAX;
 }
 
-/* Keeps the proxy's user and password out of a text that the other end wrote, which with http:// may be the proxy. */
-LLMI_FN void llmi_call_hide(const llm_call *call, char *s, size_t cap) {
+/* Keeps the proxy's user and password out of a text that the other end wrote, which with http:// may be the proxy.
+   Returns the new length. */
+LLMI_FN size_t llmi_call_hide(const llm_call *call, char *s, size_t n, int cut) {
 #if LLMI_HAS_PROXY
     const llmi_proxy *p = &call->client->proxy;
-    const char *password;
-    size_t n = strlen(s), cut = n + 1 == cap;
-    if (p->secret == NULL) return;
-    password = p->secret + p->user_n;
-    n = llmi_redact(s, n, p->secret, p->plain_n, cut != 0);
-    n = llmi_redact(s, n, p->secret + p->plain_n + 1, strlen(p->secret + p->plain_n + 1), cut != 0);
+    const char *basic;
+    size_t basic_n;
+    if (p->secret == NULL) return n;
+    basic = llmi_proxy_basic(p, &basic_n);
+    n = llmi_redact(s, n, p->secret, p->plain_n, cut);
+    n = llmi_redact(s, n, basic, basic_n, cut);
     if (p->plain_n - p->user_n >= LLMI_SECRET_MIN) {
-        n = llmi_redact(s, n, password, p->plain_n - p->user_n, cut != 0);
+        n = llmi_redact(s, n, p->secret + p->user_n, p->plain_n - p->user_n, cut);
     }
-    s[n] = 0;
 #else
     (void)call;
     (void)s;
-    (void)cap;
+    (void)cut;
 #endif
+    return n;
+}
+
+/* The same for a field of fixed size: a full one may have been cut. */
+LLMI_FN void llmi_call_hide_field(const llm_call *call, char *s, size_t cap) {
+    size_t n = strlen(s);
+    s[llmi_call_hide(call, s, n, n + 1 == cap)] = 0;
 }
 
 /* An error body or object has been read into call->error (message, type, code, param): makes the final error of it. */
 LLMI_FN void llmi_call_api_error(llm_call *call, int http) {
     llm_error *e = &call->error;
     const llmi_http *h = &call->conn->http;
-    llm_error was = *e;
+    llm_error was;
     char message[sizeof e->message];
-    llm_status s = llmi_status_of_answer(http, e->code[0] != 0 ? e->code : e->type);
+    llm_status s;
+    llmi_call_hide_field(call, e->message, sizeof e->message);
+    llmi_call_hide_field(call, e->type, sizeof e->type);
+    llmi_call_hide_field(call, e->code, sizeof e->code);
+    llmi_call_hide_field(call, e->param, sizeof e->param);
+    was = *e;
+    s = llmi_status_of_answer(http, e->code[0] != 0 ? e->code : e->type);
     if (call->wire.has_message) {
         memcpy(message, e->message, sizeof message);
     } else {
         size_t n = llmi_redact(call->raw, call->raw_n, call->key->secret.p, call->key->secret.n, 1);
+        n = llmi_call_hide(call, call->raw, n, 1);
         llmi_call_only_utf8(call->raw, n);
         llmi_copy_cut(message, sizeof message, call->raw, n);
     }
@@ -10767,6 +10788,7 @@ LLMI_FN void llmi_call_api_error(llm_call *call, int http) {
         char to[sizeof h->location];
         memcpy(to, h->location, sizeof to);
         to[llmi_redact(to, strlen(to), call->key->secret.p, call->key->secret.n, 1)] = 0;
+        llmi_call_hide_field(call, to, sizeof to);
         (void)llmi_fail(e, s,
                         "HTTP %d: %s redirects%s%s. Redirects are not followed: set base_url to the right address",
                         http, call->client->url.host, to[0] ? " to " : " without naming a target", to);
@@ -10779,10 +10801,6 @@ LLMI_FN void llmi_call_api_error(llm_call *call, int http) {
     memcpy(e->param, was.param, sizeof e->param);
     e->http_status = http;
     llmi_call_retry_after(call);
-    llmi_call_hide(call, e->message, sizeof e->message);
-    llmi_call_hide(call, e->type, sizeof e->type);
-    llmi_call_hide(call, e->code, sizeof e->code);
-    llmi_call_hide(call, e->param, sizeof e->param);
     if (h->should_retry >= 0 && s != LLM_ERR_QUOTA) e->retryable = h->should_retry;
 }
 
@@ -10798,7 +10816,7 @@ LLMI_FN llmi_step llmi_call_take_head(llm_call *call) {
     id_len = llmi_redact(call->reply.request_id, id_len, call->key->secret.p, call->key->secret.n,
                          id_len == sizeof call->reply.request_id - 1);
     memset(call->reply.request_id + id_len, 0, sizeof call->reply.request_id - id_len);
-    llmi_call_hide(call, call->reply.request_id, sizeof call->reply.request_id);
+    llmi_call_hide_field(call, call->reply.request_id, sizeof call->reply.request_id);
     memcpy(call->error.request_id, call->reply.request_id, sizeof call->error.request_id);
     call->error.http_status = h->status;
     call->wire.has_error = call->wire.has_message = 0;

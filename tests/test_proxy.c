@@ -1043,6 +1043,40 @@ static void test_http_errors(void) {
     }
 }
 
+/* A text that is cut in the middle of what the proxy was told: what is left of it is told to nobody. */
+static void test_echo_is_cut(void) {
+    static const char *const secret[] = {BASIC, USER ":" PASS, PASS};
+    char body[700];
+    size_t i, pad;
+    int json;
+    for (i = 0; i < 3; i++) {
+        for (json = 0; json < 2; json++) {
+            for (pad = json ? 460 : 150; pad < (json ? 515 : 205); pad++) {
+                llm_config f = config_of("http://a.test/v1", PROXY);
+                llm_request r = sc_hi();
+                llm_response o;
+                llm_client *c;
+                start();
+                sc_conn();
+                memset(body, '-', sizeof body);
+                snprintf(body + pad, sizeof body - pad, "%s%s", secret[i], json ? "\"}}" : " more");
+                if (json) memcpy(body, "{\"error\":{\"message\":\"", 21);
+                sc_answer(400, "Content-Type: text/plain\r\n", body);
+                f.api_key = "";
+                c = sc_client(&f);
+                CHECK_INT(llm_chat(c, &r, &o), LLM_ERR_BAD_REQUEST);
+                CHECK(strlen(o.error.message) > 150);
+                if (!CHECK(!strstr(o.error.message, "canary-u") && !strstr(o.error.message, "canary-pas") &&
+                           !strstr(o.error.message, "Y2FuYXJ5"))) {
+                    fprintf(stderr, "    %s\n", o.error.message);
+                }
+                llm_response_free(&o);
+                clean(c);
+            }
+        }
+    }
+}
+
 /* Where a key may go over http://. */
 static void test_plain_key(void) {
     static const struct {
@@ -1286,6 +1320,7 @@ int main(void) {
     test_stale();
     test_http();
     test_http_errors();
+    test_echo_is_cut();
     test_plain_key();
     test_secret_in_memory();
     test_memory_needed();
