@@ -1,4 +1,4 @@
-/* test_chaos.c - the chaos proxy itself: known bytes go in at one side, exactly the harmed ones come out at the other. */
+/* test_chaos.c - the chaos proxy itself: known bytes go in at one side, the harmed ones come out at the other. */
 /* needs: mock native */
 #define T_NO_LIB
 #include "t.h"
@@ -39,9 +39,9 @@ static int receive(int fd, char *out, size_t want, size_t *got) {
 
 typedef struct row {
     const char *rules;
-    const char *sent;  /* by the side that the rule is about */
-    const char *got;   /* by the other side */
-    int end;           /* how it ended there */
+    const char *sent; /* by the side that the rule is about */
+    const char *got;  /* by the other side */
+    int end;          /* how it ended there */
     int fired;
 } row;
 
@@ -274,8 +274,10 @@ static int knock(int port, int ms) {
     p.fd = fd;
     p.events = POLLOUT;
     if (r != 0 && errno == EINPROGRESS) {
-        if (poll(&p, 1, ms) == 1 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &len) == 0) r = e;
-        else r = -2;
+        if (poll(&p, 1, ms) == 1 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &len) == 0)
+            r = e;
+        else
+            r = -2;
     } else if (r != 0) {
         r = errno;
     }
@@ -285,7 +287,7 @@ static int knock(int port, int ms) {
 
 static void test_doors(void) {
     static const char *const closed[] = {"--closed", "0", NULL}, *const later[] = {"--closed", "300", NULL},
-                      *const deaf[] = {"--deaf", "0", NULL}, *const heard[] = {"--deaf", "300", NULL};
+                             *const deaf[] = {"--deaf", "0", NULL}, *const heard[] = {"--deaf", "300", NULL};
     t_chaos x;
     int i, client, behind;
     if (!t_chaos_start(&x, server_port, closed)) exit(1);
@@ -315,8 +317,8 @@ static void test_doors(void) {
 
 static void test_grammar(t_chaos *x) {
     static const char *const bad[] = {
-        "cut",        "cut x",   "cut -1",  "cut 1 2",  "#0 cut 1", "#3-2 cut 1", "#1cut 2",  "flip 1 0",
-        "flip 1 256", "slice 0", "burn 1",  "cut 1+",   "request",  "refuse 3",   "both cut 1", "#x refuse",
+        "cut",        "cut x",   "cut -1", "cut 1 2", "#0 cut 1", "#3-2 cut 1", "#1cut 2",    "flip 1 0",
+        "flip 1 256", "slice 0", "burn 1", "cut 1+",  "request",  "refuse 3",   "both cut 1", "#x refuse",
     };
     char answer[200];
     size_t i;

@@ -54,7 +54,7 @@
 #include <unistd.h>
 
 typedef enum action { SLICE, DELAY, CUT, RESET, STALL, FLIP, DROP, REFUSE, HOLE, ACTIONS } action;
-static const char *const action_name[ACTIONS] = {"slice", "delay", "cut", "reset", "stall",
+static const char *const action_name[ACTIONS] = {"slice", "delay", "cut",    "reset", "stall",
                                                  "flip",  "drop",  "refuse", "hole"};
 
 typedef struct rule {
@@ -75,12 +75,12 @@ enum { HARMS = 16, PIECE = 16384 };
 typedef struct half { /* one direction of a connection */
     int from, to;
     unsigned char buf[PIECE];
-    size_t n, at;     /* in buf: bytes to be passed on, passed on */
-    long in;          /* bytes that came in */
+    size_t n, at; /* in buf: bytes to be passed on, passed on */
+    long in;      /* bytes that came in */
     long slice, delay;
     uint64_t next_at; /* no piece before */
     action stop;
-    long stop_at;     /* LONG_MAX = never */
+    long stop_at; /* LONG_MAX = never */
     int stalled, swallow, over;
     harm list[HARMS];
     int harms;
@@ -88,7 +88,7 @@ typedef struct half { /* one direction of a connection */
 } half;
 
 typedef struct conn {
-    half dir[2]; /* 0 request, 1 response */
+    half dir[2];        /* 0 request, 1 response */
     int client, server; /* server -1: a hole */
     unsigned era;
     struct conn *next;
@@ -157,9 +157,12 @@ static const char *add_rule(char *p) {
         if (r.first < 1 || r.last < r.first || *p != ' ') return "connections are #N, #N-M or #N-";
         blanks(&p);
     }
-    if (word(&p, "request")) r.response = 0;
-    else (void)word(&p, "response");
-    for (i = 0; i < ACTIONS && !word(&p, action_name[i]); i++) {}
+    if (word(&p, "request"))
+        r.response = 0;
+    else
+        (void)word(&p, "response");
+    for (i = 0; i < ACTIONS && !word(&p, action_name[i]); i++) {
+    }
     if (i == ACTIONS) return "no such action";
     r.what = (action)i;
     if (r.what != REFUSE && r.what != HOLE) {
@@ -349,8 +352,10 @@ static void apply(conn *c, half *h, size_t n) {
         for (i = 0; i < h->harms; i++) {
             if (h->list[i].at != h->in + (long)k) continue;
             hit(c);
-            if (h->list[i].mask == 0) keep = 0;
-            else h->buf[k] = (unsigned char)(h->buf[k] ^ h->list[i].mask);
+            if (h->list[i].mask == 0)
+                keep = 0;
+            else
+                h->buf[k] = (unsigned char)(h->buf[k] ^ h->list[i].mask);
         }
         if (keep) h->buf[out++] = h->buf[k];
     }
@@ -433,12 +438,16 @@ static short wants(const conn *c, int fd, uint64_t now, uint64_t *wake) {
         const half *h = &c->dir[d];
         int full = h->at < h->n;
         if (h->from == fd) {
-            if (h->stalled) events = (short)(events | (d == 0 ? POLLRDHUP : 0));
-            else if (!h->over && !full) events = (short)(events | POLLIN);
+            if (h->stalled)
+                events = (short)(events | (d == 0 ? POLLRDHUP : 0));
+            else if (!h->over && !full)
+                events = (short)(events | POLLIN);
         }
         if (h->to == fd && full) {
-            if (now >= h->next_at) events = (short)(events | POLLOUT);
-            else if (h->next_at < *wake) *wake = h->next_at;
+            if (now >= h->next_at)
+                events = (short)(events | POLLOUT);
+            else if (h->next_at < *wake)
+                *wake = h->next_at;
         }
     }
     return events;
@@ -610,12 +619,18 @@ int main(int argc, char **argv) {
                 have_to = 1;
             } else if (strcmp(a, "--listen") == 0) {
                 if (!parse_address(v, &listen_addr)) die("--listen needs ADDRESS:PORT");
-            } else if (strcmp(a, "--script") == 0) read_rules(v);
-            else if (strcmp(a, "--record") == 0) record_prefix = v;
-            else if (strcmp(a, "--lifetime") == 0) lifetime = strtol(v, NULL, 10);
-            else if (strcmp(a, "--closed") == 0) closed = strtol(v, NULL, 10);
-            else if (strcmp(a, "--deaf") == 0) deaf = strtol(v, NULL, 10);
-            else die("no such option: see the top of chaos_proxy.c");
+            } else if (strcmp(a, "--script") == 0)
+                read_rules(v);
+            else if (strcmp(a, "--record") == 0)
+                record_prefix = v;
+            else if (strcmp(a, "--lifetime") == 0)
+                lifetime = strtol(v, NULL, 10);
+            else if (strcmp(a, "--closed") == 0)
+                closed = strtol(v, NULL, 10);
+            else if (strcmp(a, "--deaf") == 0)
+                deaf = strtol(v, NULL, 10);
+            else
+                die("no such option: see the top of chaos_proxy.c");
         }
     }
     if (!have_to) to_addr = listen_addr; /* port 0: every connect fails */
@@ -629,11 +644,13 @@ int main(int argc, char **argv) {
     if (listener < 0 || bind(listener, (struct sockaddr *)&listen_addr, sizeof listen_addr) != 0 ||
         getsockname(listener, (struct sockaddr *)&listen_addr, &len) != 0)
         die("bind");
-    if (closed >= 0) open_at = now + (uint64_t)(closed > 0 ? closed : INT_MAX);
+    if (closed >= 0)
+        open_at = now + (uint64_t)(closed > 0 ? closed : INT_MAX);
     else if (deaf >= 0) {
         fill_queue();
         open_at = now + (uint64_t)(deaf > 0 ? deaf : INT_MAX);
-    } else open_door();
+    } else
+        open_door();
     inet_ntop(AF_INET, &listen_addr.sin_addr, text, sizeof text);
     printf("chaos_proxy: %s:%d\n", text, ntohs(listen_addr.sin_port));
     fflush(stdout);
