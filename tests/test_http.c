@@ -164,6 +164,23 @@ static void check_cuts(const t_block *b) {
     CHECK(good);
 }
 
+/* Each verdict stands beside its rule, "(9112 7.1)", and the line behind the name says why. */
+static void test_reasons(void) {
+    char *file = t_read_file("data/http/responses.txt", NULL);
+    const char *p;
+    char name[160];
+    for (p = strstr(file, "\n== "); p; p = strstr(p + 1, "\n== ")) {
+        const char *end = strchr(p + 1, '\n'), *rule;
+        snprintf(name, sizeof name, "%.*s", (int)(end - p - 4), p + 4);
+        t_case = name;
+        rule = strrchr(name, '(');
+        CHECK(rule && (strspn(rule + 1, "0123456789") == 4 || !strcmp(rule, "(not in an RFC)")));
+        CHECK(end[1] == '#' && end[2] == ' ' && strchr(end + 1, '\n') - end > 5);
+    }
+    t_case = "";
+    free(file);
+}
+
 static void test_responses(void) {
     char *file = t_read_file("data/http/responses.txt", NULL);
     const char *at = file;
@@ -176,7 +193,7 @@ static void test_responses(void) {
         n++;
     }
     t_case = "";
-    CHECK(n > 100);
+    CHECK(n > 200);
     free(file);
 }
 
@@ -378,6 +395,7 @@ static void test_header_rules(void) {
 int main(void) {
     test_requests();
     test_header_rules();
+    test_reasons();
     test_responses();
     test_sizes();
     test_dates();

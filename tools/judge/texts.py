@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-# texts.py WHAT > FILE: what is judged. json: JSON texts and texts that are nearly JSON, each behind its length (4 bytes,
-# little-endian). print: doubles, 8 bytes each. Random numbers are the same in every run.
+# texts.py json [PART..] > FILE, texts.py print > FILE: what is judged. json: JSON texts and texts that are nearly JSON,
+# each behind its length (4 bytes, little-endian); parts: short strings deep numbers changed. print: doubles, 8 bytes each. Random numbers are the same in every run.
 import itertools
 import math
 import random
@@ -41,7 +41,7 @@ TEXTS = [
 ]
 
 
-def json_texts():
+def short():
     # everything short, over the characters and over the tokens of the grammar
     for n in range(0, 6):
         for t in itertools.product('{}[],:"\\01-.e ', repeat=n):
@@ -57,7 +57,8 @@ def json_texts():
         put(word.upper())
         put(word + word)
 
-    # strings
+
+def strings():
     for c in range(256):
         b = bytes([c])
         for form in (b'"%s"', b'"a%sb"', b'"\\%s"', b'"\\u%s041"', b'"\\u0%s41"', b'"\\u00%s1"', b'"\\u004%s"', b'%s[]', b'[]%s', b'[%s]',
@@ -92,7 +93,8 @@ def json_texts():
         put('"%s"' % ('s' * n))
         put('"%s\\n%s"' % ('s' * n, 't' * n))
 
-    # depth
+
+def deep():
     for n in (1, 2, 62, 63, 64, 65, 66, 127, 128, 129, 1000):
         for a, b in (('[', ']'), ('{"a":', '}'), ('[{"a":', '}]')):
             m = n if len(a) < 6 else (n + 1) // 2
@@ -104,7 +106,9 @@ def json_texts():
             put(' '.join(a * m + '1' + b * m))
     put('[' + '[],' * 500 + '{}' + ',[[]]' * 500 + ']')
 
-    # numbers: the grammar and its neighbours
+
+def numbers():
+    # the grammar and its neighbours
     for sign in ('', '-', '+', '--'):
         for whole in ('', '0', '00', '1', '12', '012', '9007199254740993', '1' + '0' * 30):
             for frac in ('', '.', '.0', '.5', '.05', '.000000000000000000000000001', '.5.5'):
@@ -143,6 +147,8 @@ def json_texts():
         for m in ('1', '9.999999999999999', '1.7976931348623157', '1.7976931348623159', '4.9406564584124654', '2.4703282292062328', '2.2250738585072011'):
             put('%se%d' % (m, e))
 
+
+def changed():
     # good texts with one thing changed
     for t in TEXTS:
         s = t.encode('utf-8')
@@ -187,8 +193,10 @@ def doubles():
         yield rnd.getrandbits(52)
 
 
+PARTS = {'short': short, 'strings': strings, 'deep': deep, 'numbers': numbers, 'changed': changed}
 if sys.argv[1] == 'json':
-    json_texts()
+    for part in sys.argv[2:] or PARTS:
+        PARTS[part]()
 else:
     for bits in doubles():
         out.write(struct.pack('<Q', bits))
