@@ -5701,7 +5701,7 @@ typedef struct llmi_cert {
     unsigned char hashing;                  /* depth + 1 of the element that is hashed, 0 = none  */
     unsigned char capturing;                /* likewise for what goes to store                    */
     unsigned char event;
-    unsigned char light;                    /* only the subject is hashed: enough for the index   */
+    unsigned char light;                    /* for the index: it takes what the full walk takes    */
     unsigned char in_tbs;
     uint32_t pos, len;
     uint32_t end[LLMI_CERT_DEPTH];          /* of the open elements                               */
@@ -5891,10 +5891,9 @@ LLMI_FN int llmi_cert_closed(llmi_cert *c, int what) {
         c->event |= LLMI_CERT_HAVE_TBS;
         break;
     case LLMI_CERT_SIGALG:
-        if (!c->light) br_sha256_out(&c->sha, c->alg);
+        br_sha256_out(&c->sha, c->alg);
         break;
     case LLMI_CERT_OUTER_ALG:   /* RFC 5280 4.1.1.2: the same as within */
-        if (c->light) break;
         br_sha256_out(&c->sha, alg);
         if (memcmp(alg, c->alg, sizeof alg) != 0) return llmi_cert_bad(c);
         break;
@@ -6064,9 +6063,8 @@ LLMI_FN void llmi_cert_tag(llmi_cert *c, unsigned char b) {
         br_sha256_init(&c->tbs_sha);
         c->in_tbs = 1;
     }
-    if (c->at == LLMI_CERT_SUBJECT ||
-        (!c->light && (c->at == LLMI_CERT_ISSUER || c->at == LLMI_CERT_SPKI || c->at == LLMI_CERT_SIGALG ||
-                       c->at == LLMI_CERT_OUTER_ALG))) {
+    if (c->at == LLMI_CERT_SUBJECT || c->at == LLMI_CERT_SIGALG || c->at == LLMI_CERT_OUTER_ALG ||
+        (!c->light && (c->at == LLMI_CERT_ISSUER || c->at == LLMI_CERT_SPKI))) {
         br_sha256_init(&c->sha);
         c->hashing = (unsigned char)(c->depth + 1);
         if (c->at == LLMI_CERT_SUBJECT && c->store != NULL) c->capturing = c->hashing;
