@@ -7352,9 +7352,13 @@ LLMI_FN const llmi_tls_text *llmi_tls_alert_text(int alert) {
     return llmi_tls_find_text(list, sizeof list / sizeof list[0], alert);
 }
 
-/* What to do about an alert whose name says too little. */
-LLMI_FN const char *llmi_tls_alert_advice(int alert) {
-    if ((alert >= 41 && alert <= 46) || alert == 48 || alert == 49 || alert == 111 || alert == 113 || alert == 114) {
+/* What to do about an alert whose name says too little. proven: the server's certificate had been accepted. */
+LLMI_FN const char *llmi_tls_alert_advice(int alert, int proven, int opened) {
+    if (opened && (alert == 40 || alert == 100)) {
+        return ": it may have asked for a new handshake (renegotiation), which is refused";
+    }
+    if ((proven && !opened) || (alert >= 41 && alert <= 46) || alert == 48 || alert == 49 || alert == 111 ||
+        alert == 113 || alert == 114) {
         return ": the server wants a client certificate, which is not supported, or something between has its own";
     }
     return ": the server, or something between that reads along, breaks off the handshake; its log says why";
@@ -7452,17 +7456,25 @@ LLMI_FN int llmi_tls_say_why(llm_text *t, const llmi_tls_x509 *x, int err, const
     return 1;
 }
 
-LLMI_FN void llmi_tls_say(llm_text *t, const llmi_tls_x509 *x, int err, const char *host, int *retry) {
+LLMI_FN void llmi_tls_say(llm_text *t, const llmi_tls *tls, int err, const char *host, int *retry) {
+    const llmi_tls_x509 *x = &tls->x509;
     const llmi_tls_text *row;
+    const char *colon;
     if (llmi_tls_say_why(t, x, err, host)) return;
     if (err >= BR_ERR_RECV_FATAL_ALERT) {
         int sent = err >= BR_ERR_SEND_FATAL_ALERT, alert = err & 255;
         row = llmi_tls_alert_text(alert);
         llmi_text_addf(t, sent ? "we refused the connection with alert %d" : "the server refused with alert %d",
                        alert);
-        if (row != NULL) llmi_text_addf(t, ", %s", row->text);
-        if (row == NULL || llmi_find(row->text, row->text + strlen(row->text), ':') == row->text + strlen(row->text)) {
-            llmi_text_puts(t, sent ? ": what it sent is not what TLS allows" : llmi_tls_alert_advice(alert));
+        if (row != NULL) llmi_text_puts(t, ", ");
+        colon = row != NULL ? strchr(row->text, ':') : NULL;
+        if (colon != NULL && !(alert == 40 && (x->done || tls->opened))) {
+            llmi_text_puts(t, row->text);
+        } else {   /* handshake_failure has its text for one that comes before anything was agreed on */
+            if (colon != NULL) llmi_text_put(t, row->text, (size_t)(colon - row->text));
+            else if (row != NULL) llmi_text_puts(t, row->text);
+            llmi_text_puts(t, sent ? ": what it sent is not what TLS allows"
+                           : llmi_tls_alert_advice(alert, x->done, tls->opened));
         }
     } else {
         row = llmi_tls_error_text(err);
@@ -7487,6 +7499,10 @@ LLMI_FN llm_status llmi_tls_fail(llmi_tls *t, llm_error *e, const char *host) {
     if (t->x509.why == LLMI_WHY_MEMORY) return llmi_fail_memory(e);
     /* the version is looked at before the type: in the bytes of no record it is the wrong thing to speak of */
     if (err == BR_ERR_UNSUPPORTED_VERSION && t->client.eng.ibuf[1] != 3) err = BR_ERR_UNKNOWN_TYPE;
+    /* handshake_failure in a record of an older version: it had chosen that, and found no cipher for it */
+    if (err == BR_ERR_RECV_FATAL_ALERT + 40 && !t->opened && t->client.eng.ibuf[1] == 3 && t->client.eng.ibuf[2] < 3) {
+        err = BR_ERR_UNSUPPORTED_VERSION;
+    }
     if (err == BR_ERR_OK) {
         retry = 1;
         llmi_text_puts(&text, t->broke == NULL ? "the server closed the connection"
@@ -7495,7 +7511,7 @@ LLMI_FN llm_status llmi_tls_fail(llmi_tls *t, llm_error *e, const char *host) {
         if (t->broke != NULL && t->broke[0] != 0) llmi_text_addf(&text, ": %s", t->broke);
         llmi_text_puts(&text, " (the server may require TLS 1.3; this build speaks TLS 1.2)");
     } else {
-        llmi_tls_say(&text, &t->x509, err, host, &retry);
+        llmi_tls_say(&text, t, err, host, &retry);
     }
     (void)llmi_fail(e, LLM_ERR_TLS, "TLS with %s failed: %s", host, llmi_text_cstr(&text));
     if (e != NULL) e->retryable = retry;

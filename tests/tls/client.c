@@ -4,7 +4,22 @@
      client index FILE
 
    Connects to 127.0.0.1:PORT, checks the certificate for HOST, asks for PATH by HTTP/1.0, and says how it ended:
-     ok BYTES SUM clean|cut full|resumed SUITE     or     failed MESSAGE */
+     ok BYTES SUM clean|cut full|resumed SUITE     or     failed STATUS MESSAGE
+   It is always 15 January 2027, but for $T_CLOCK (seconds). $T_PINS: pins with blanks between, $T_OPTIONS: of the words
+   pem (CA_FILE is given as config.ca_pem), der (as config.anchors), no_clock. */
+#define _GNU_SOURCE 1
+#include <stdint.h>
+#include <stdlib.h>
+#include <time.h>
+static int64_t t_clock(void) { return getenv("T_CLOCK") ? (int64_t)atoll(getenv("T_CLOCK")) : 1800000000; }
+static uint64_t t_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+#define LLM_NOW_MS(ctx) ((void)(ctx), t_now())
+#define LLM_UNIX_TIME(ctx) ((void)(ctx), t_clock())
+#define LLM_SLEEP_MS(ctx, ms) ((void)(ctx), (void)(ms))
 #define LLM_OPENAI_STATIC
 #define LLM_OPENAI_IMPLEMENTATION
 #include "llm_openai.h"
@@ -94,14 +109,14 @@ static int once(int port, const char *host, const char *path) {
         return 1;
     }
     if (llmi_tls_new(&t, &shared, host, &e) != LLM_OK) {
-        printf("failed %s\n", e.message);
+        printf("failed %s %s\n", llm_status_name(e.status), e.message);
         close(fd);
         return 1;
     }
     (void)run(t, fd, path);
     if (!t->opened || llmi_tls_get_state(t) == LLMI_TLS_FAILED) {
         (void)llmi_tls_fail(t, &e, host);
-        printf("failed %s\n", e.message);
+        printf("failed %s %s\n", llm_status_name(e.status), e.message);
     } else {
         br_ssl_session_parameters p;
         br_ssl_engine_get_session_parameters(&t->client.eng, &p);
@@ -116,6 +131,54 @@ static int once(int port, const char *host, const char *path) {
     return 0;
 }
 
+static char text[200000];
+static llm_anchor anchors[8];
+static unsigned char der[60000];
+
+/* The certificates of the file, decoded as plainly as can be. */
+static size_t read_der(char *p) {
+    size_t count = 0, at = 0;
+    while (count < 8 && (p = strstr(p, "-----BEGIN CERTIFICATE-----\n")) != NULL) {
+        unsigned acc = 0, bits = 0;
+        anchors[count].cert_der = der + at;
+        for (p += 28; *p != '-' && *p != '='; p++) {
+            int v = llmi_base64_value((unsigned char)*p);
+            if (v < 0) continue;
+            acc = (acc << 6 | (unsigned)v) & 0xFFFFFF;
+            bits += 6;
+            if (bits >= 8) der[at++] = (unsigned char)(acc >> (bits -= 8));
+        }
+        anchors[count].cert_der_len = (size_t)(der + at - anchors[count].cert_der);
+        count++;
+    }
+    return count;
+}
+
+static void configure(llm_config *config, const char *ca) {
+    static const char *pins[8];
+    const char *options = getenv("T_OPTIONS") ? getenv("T_OPTIONS") : "";
+    char *pin = getenv("T_PINS");
+    config->ca_file = ca;
+    for (pin = pin ? strtok(pin, " ") : NULL; pin && config->pin_count < 8; pin = strtok(NULL, " ")) {
+        pins[config->pin_count++] = pin;
+    }
+    config->pins = pins;
+    config->no_clock = strstr(options, "no_clock") != NULL;
+    if (strstr(options, "pem") || strstr(options, "der")) {
+        FILE *f = fopen(ca, "rb");
+        if (!f) exit(2);
+        text[fread(text, 1, sizeof text - 1, f)] = 0;
+        fclose(f);
+        config->ca_file = NULL;
+        config->ca_pem = text;
+    }
+    if (strstr(options, "der")) {
+        config->ca_pem = NULL;
+        config->anchors = anchors;
+        config->anchor_count = read_der(text);
+    }
+}
+
 int main(int argc, char **argv) {
     llm_config config;
     llm_error e;
@@ -124,7 +187,7 @@ int main(int argc, char **argv) {
     llmi_mem_init(&mem, NULL, NULL, 0);
     if (argc < 3) return 2;
     if (argc == 3) {
-        uint64_t ms = llmi_posix_now_ms();
+        uint64_t ms = t_now();
         config.ca_file = argv[2];
         llmi_tls_shared_init(&shared, &mem, &config);
         for (times = 0; times < 100; times++) {
@@ -135,11 +198,11 @@ int main(int argc, char **argv) {
             }
         }
         printf("%zu anchors, index %zu bytes, %d us\n", shared.index_count, shared.index_room * sizeof *shared.index,
-               (int)(llmi_posix_now_ms() - ms) * 10);
+               (int)(t_now() - ms) * 10);
         llmi_tls_shared_free(&shared);
         return 0;
     }
-    config.ca_file = argv[3];
+    configure(&config, argv[3]);
     config.tls_in_size = argc > 5 ? (size_t)atoi(argv[5]) : 0;
     llmi_tls_shared_init(&shared, &mem, &config);
     while (times-- > 0) (void)once(atoi(argv[1]), argv[2], argv[4]);
