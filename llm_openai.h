@@ -10066,6 +10066,16 @@ LLMI_FN llmi_conn *llmi_conn_reuse(llm_client *c) {
     return NULL;
 }
 
+/* Memory is short: the connection that was kept last gives way. 0: none is kept. */
+LLMI_FN int llmi_conn_yield(llm_client *c) {
+    llmi_conn *n = c->idle;
+    if (n == NULL) return 0;
+    c->idle = n->next;
+    c->idle_count--;
+    llmi_conn_free(c, n);
+    return 1;
+}
+
 LLMI_FN void llmi_conn_keep(llm_client *c, llmi_conn *n) {
     if (!n->http.keep_alive || n->eof || c->idle_count >= c->config.max_idle) {
         llmi_conn_free(c, n);
@@ -10547,7 +10557,8 @@ LLMI_FN llmi_step llmi_step_start(llm_call *call) {
     if (!call->fresh) n = llmi_conn_reuse(c);
     call->fresh = 0;
     if (n == NULL) {
-        n = (llmi_conn *)llmi_mem_zalloc(&c->mem, sizeof *n);
+        do n = (llmi_conn *)llmi_mem_zalloc(&c->mem, sizeof *n);
+        while (n == NULL && llmi_conn_yield(c));
         if (n == NULL) {
             (void)llmi_fail_memory(&call->error);
             return llmi_call_fail_now(call);
@@ -10572,7 +10583,9 @@ LLMI_FN llmi_step llmi_call_opened(llm_call *call) {
     llm_client *c = call->client;
 #if LLMI_HAS_TLS
     if (c->url.secure) {
-        llm_status s = llmi_tls_new(&call->conn->tls, &c->tls, c->url.host, &call->error);
+        llm_status s;
+        do s = llmi_tls_new(&call->conn->tls, &c->tls, c->url.host, &call->error);
+        while (s == LLM_ERR_MEMORY && llmi_conn_yield(c));
         if (s != LLM_OK) return call->error.retryable ? llmi_call_attempt_failed(call) : llmi_call_fail_now(call);
         call->state = LLMI_CALL_HANDSHAKE;
         return LLMI_STEP_AGAIN;
