@@ -2,7 +2,9 @@
 # run.sh OUT SUITE...: runs programs and scripts from this folder, $JOBS at a time (1), prints a line for each when it is
 # over and one total. A suite says "N passed, N failed" last; one that says nothing, that nothing was checked, that takes
 # longer than $T_TIMEOUT seconds (300) or that was not built has failed. Exit status 77 is a skip: the suite has printed
-# "SKIPPED name: needs X"; with LLM_CI=1 that is a failure too. The output of each suite is in OUT/log.
+# "SKIPPED name: needs X"; with LLM_CI=1 that is a failure too. The output of each suite is in OUT/log. A suite writes the
+# keys that it uses to $T_KEYS_FILE (t_canary.h does it for the C suites): eight characters of one in its output are a
+# failure.
 
 cd "$(dirname "$0")" || exit 1
 
@@ -13,6 +15,9 @@ one() {
     log=$1 suite=$2
     name=$(basename "$suite")
     out=$log/$name.log
+    T_KEYS_FILE=$log/$name.keys
+    export T_KEYS_FILE
+    rm -f "$T_KEYS_FILE"
     start=$(now)
     if [ ! -f "$suite" ]; then
         echo "was not built" > "$out"
@@ -51,6 +56,10 @@ one() {
             elif [ $status -eq 0 ] && [ "$f" -ne 0 ]; then why="has failures, and status 0"
             fi ;;
     esac
+    if [ -s "$T_KEYS_FILE" ]; then
+        awk '{ for (i = 1; i + 7 <= length($0); i++) print substr($0, i, 8) }' "$T_KEYS_FILE" | sort -u > "$T_KEYS_FILE.parts"
+        if LC_ALL=C grep -aqF -f "$T_KEYS_FILE.parts" "$out"; then why="has printed a part of a key${why:+, $why}"; fi
+    fi
     if [ -n "$why" ] && [ "$f" -eq 0 ]; then f=1; fi
     printf '%-26s %6d passed, %d failed  %8s%s\n' "$name" "$p" "$f" "$took" "${why:+  $name $why}"
     if [ "$f" -ne 0 ]; then

@@ -424,6 +424,7 @@ static inline const char *sc_hook_getenv(const char *name) {
 }
 static inline void sc_hook_log(int level, const char *p, size_t n) {
     char b[16];
+    t_log(level, p, n);
     snprintf(b, sizeof b, "%d ", level);
     t_adds(&sc.log, b);
     t_add(&sc.log, p, n);
@@ -476,9 +477,12 @@ static inline llm_client *sc_client(const llm_config *config) {
     return client;
 }
 
+/* long enough to be looked for in the log */
+#define SC_PROMPT "hi, canary-yellow parrot"
+
 static inline llm_request sc_hi(void) {
     llm_request r = llm_request_init();
-    r.prompt = "hi";
+    r.prompt = SC_PROMPT;
     return r;
 }
 

@@ -1,4 +1,5 @@
-/* t.h - what every test suite needs: checks, files, memory that fails, input against an unreadable page.
+/* t.h - what every test suite needs: checks, files, memory that fails, input against an unreadable page, a log, and an
+   eye on keys and prompts that come out (t_canary.h).
    A suite includes this first. It brings the implementation in as static code, so that private functions can be
    called; -DT_NO_LIB leaves it out. Suites end with `return t_done();`. */
 #ifndef T_H
@@ -115,9 +116,14 @@ static inline void *t_realloc(void *p, size_t old, size_t n) {
 #define LLM_REALLOC(ctx, p, old, n) ((void)(ctx), t_realloc((p), (old), (n)))
 #define LLM_FREE(ctx, p, n) ((void)(ctx), t_free((p), (n)))
 #endif
+#include "t_canary.h"
+#ifndef LLM_LOG
+#define LLM_LOG(ctx, level, p, n) ((void)(ctx), t_log((level), (p), (n)))
+#endif
 #define LLMI_KEEP_MACROS
 #define LLM_OPENAI_STATIC
 #define LLM_OPENAI_IMPLEMENTATION
 #include "llm_openai.h"
+#include "t_wrap.h"
 #endif
 #endif

@@ -64,7 +64,7 @@ static void clean(llm_client *c) {
     CHECK_INT(t_live, 0);
     CHECK_INT(sc.opens, sc.closes);
     CHECK(strstr(sc.log.p, KEY) == NULL); /* promise 1: not in the log */
-    CHECK(strstr(sc.log.p, "hi\"") == NULL);
+    CHECK(strstr(sc.log.p, SC_PROMPT) == NULL);
     t_live = 0;
 }
 
@@ -1317,7 +1317,7 @@ static void test_request_body(void) {
     llm_response_free(&o);
     CHECK_STR(sc.req[2].body,
               "{\"model\":\"m\",\"stream\":true,\"stream_options\":{\"include_usage\":true},\"messages\":"
-              "[{\"role\":\"user\",\"content\":\"hi\"}]}");
+              "[{\"role\":\"user\",\"content\":\"" SC_PROMPT "\"}]}");
     r.no_stream_usage = 1;
     r.max_tokens = 3;
     r.max_tokens_key = "max_output";
@@ -1325,7 +1325,7 @@ static void test_request_body(void) {
     llm_response_free(&o);
     CHECK_STR(
         sc.req[3].body,
-        "{\"model\":\"m\",\"stream\":true,\"max_output\":3,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}");
+        "{\"model\":\"m\",\"stream\":true,\"max_output\":3,\"messages\":[{\"role\":\"user\",\"content\":\"" SC_PROMPT "\"}]}");
     /* content as raw JSON */
     m[0] = llm_msg(LLM_USER, NULL);
     m[0].content_json = "[{\"type\":\"text\",\"text\":\"x\"}]";
@@ -1821,7 +1821,7 @@ static void test_block(void) {
         llm_client *c = NULL;
         int i;
         memset(text, 'x', 4096);
-        for (i = 0; i < 256; i++) t_adds(&sse, SC_DELTA("0123456789abcdef"));
+        for (i = 0; i < 256; i++) t_adds(&sse, SC_DELTA("a piece of text "));
         t_adds(&sse, SC_STOP SC_DONE);
         sc_reset();
         sc_conn();

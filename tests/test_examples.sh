@@ -61,14 +61,30 @@ compile() {
     # shellcheck disable=SC2086
     if $CC "$@" 2> "$out/err"; then ok; else bad "$CC $*" "$out/err"; fi
 }
+# The plain form gets a log, which none of the examples has: neither the key nor a question may be in it.
+cat > "$out/log.h" << EOF
+void example_log(const char *text, unsigned long n);
+#define LLM_LOG(ctx, level, text, n) ((void)(ctx), (void)(level), example_log((text), (unsigned long)(n)))
+EOF
+cat > "$out/log.c" << EOF
+#include <stdio.h>
+void example_log(const char *text, unsigned long n) {
+    FILE *f = fopen("$out/log", "a");
+    if (f == NULL) return;
+    fwrite(text, 1, n, f);
+    fputc('\\n', f);
+    fclose(f);
+}
+EOF
 # shellcheck disable=SC2086
 {
     compile -std=c99 -Wall -Wextra -Werror -O0 -I"$build" -c -o "$out/bundled.o" ../examples/llm_openai.c
-    compile $STRICT -O0 -I"$header" -isystem "$build/bearssl/inc" -c -o "$out/plain.o" ../examples/llm_openai.c
+    compile $STRICT -O0 -I"$header" -isystem "$build/bearssl/inc" -include "$out/log.h" -c -o "$out/plain.o" ../examples/llm_openai.c
+    compile -c -o "$out/log.o" "$out/log.c"
     [ $failed -eq 0 ] || finish
     for name in $names; do
         compile $STRICT -I"$build" -o "$out/$name.bundled" ../examples/$name.c "$out/bundled.o"
-        compile $STRICT -I"$header" -o "$out/$name.plain" ../examples/$name.c "$out/plain.o" "$build/libbearssl.a"
+        compile $STRICT -I"$header" -o "$out/$name.plain" ../examples/$name.c "$out/plain.o" "$out/log.o" "$build/libbearssl.a"
     done
 }
 [ $failed -eq 0 ] || finish
@@ -113,7 +129,11 @@ https=$(sed -n 's/.* https 127\.0\.0\.1:\([0-9]*\).*/\1/p' "$out/ready")
 ca=$(sed -n 's/.* ca \(.*\)$/\1/p' "$out/ready")
 [ -n "$http" ] && [ -n "$https" ] || { bad "the mock server does not start" "$out/mock.log"; finish; }
 unset OPENAI_MODEL OPENAI_ORG_ID OPENAI_PROJECT_ID
-OPENAI_API_KEY=a-key-that-nobody-prints OPENAI_BASE_URL=https://localhost:$https/v1 SSL_CERT_FILE=$ca
+OPENAI_API_KEY=a-key-that-nobody-prints
+# what this suite prints is looked through by run.sh, what it keeps at its end
+[ -z "${T_KEYS_FILE:-}" ] || echo "$OPENAI_API_KEY" >> "$T_KEYS_FILE"
+key=$OPENAI_API_KEY
+OPENAI_BASE_URL=https://localhost:$https/v1 SSL_CERT_FILE=$ca
 export OPENAI_API_KEY OPENAI_BASE_URL SSL_CERT_FILE
 # run PROGRAM ARGUMENT...: sets $text, $errors and $status
 run() {
@@ -219,6 +239,8 @@ equal "Ctrl-C: text" "$(cat "$out/stream.out")" never
 holds "Ctrl-C" "$(cat "$out/errors")" LLM_ERR_CANCELLED
 OPENAI_MODEL=mock:status-401
 for name in chat stream pull tools; do
+    run $name.plain
+    holds "$name, 401, with a log" "$errors" "$name: LLM_ERR_AUTH: "
     run $name.bundled
     equal "$name, 401: status" "$status" 1
     holds "$name, 401" "$errors" "$name: LLM_ERR_AUTH: "
@@ -248,8 +270,20 @@ holds live "$(cat "$out/live")" "server: $OPENAI_BASE_URL, its certificate check
 holds live "$(cat "$out/live")" '[gpt-6-luna: 17 tokens in, '
 holds live "$(cat "$out/live")" '[2 requests, 94 tokens, $0.000025]'
 cat "$out/live" >> "$out/all"
-if grep -q 'a-key-that' "$out/all"; then bad "an example prints the key" "$out/all"; else ok; fi
 stop_server
+# eight characters of the key in anything that a program wrote
+echo "$key" | awk '{ for (i = 1; i + 7 <= length($0); i++) print substr($0, i, 8) }' > "$out/parts.list"
+leaks() { find "$out" -maxdepth 1 -type f ! -name '*.list' ! -name '*.o' ! -perm -u+x -exec grep -alF -f "$out/parts.list" {} +; }
+equal "files that hold a part of the key" "$(leaks)" ""
+echo "it is ${key#a-key-th}" > "$out/planted"
+equal "a planted one" "$(leaks)" "$out/planted"
+rm -f "$out/planted"
+lines=$(wc -l < "$out/log")
+if [ "$lines" -ge 30 ]; then ok; else bad "the log has $lines lines" "$out/log"; fi
+for text in "Why is the sky blue" "one two three" "My name is Ada" "temperature" "Hello from the mock"; do
+    if grep -qF "$text" "$out/all"; then ok; else bad "nobody said: $text"; fi
+    if grep -qF "$text" "$out/log"; then bad "in the log: $text" "$out/log"; else ok; fi
+done
 
 # ---- the demo ----------------------------------------------------------------------------------------------------------
 unset OPENAI_API_KEY OPENAI_BASE_URL SSL_CERT_FILE MAKEFLAGS MFLAGS MAKELEVEL

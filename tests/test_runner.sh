@@ -40,6 +40,14 @@ run "no closing line" 1 'no closing line' 'echo "all fine"'
 run "killed after its closing line" 1 'ended with status 139' 'echo "2 passed, 0 failed"; kill -SEGV $$'
 run "nothing checked" 1 'checked nothing' 'echo "0 passed, 0 failed"'
 run "not built" 1 'was not built' none
+run "a key in the output" 1 'has printed a part of a key' \
+    'echo some-secret-key-0 > "$T_KEYS_FILE"; echo "it is some-secret-key-0"; echo "1 passed, 0 failed"'
+run "eight characters of a key, in an error too" 1 'has printed a part of a key' \
+    'printf "short\nsome-secret-key-0\n" > "$T_KEYS_FILE"; echo "me-secre" >&2; echo "1 passed, 0 failed"'
+run "seven characters are a word" 0 '^1 passed, 0 failed$' \
+    'echo some-secret-key-0 > "$T_KEYS_FILE"; echo "me-secr, not -secret"; echo "1 passed, 0 failed"'
+run "the key of the suite before" 0 '^2 passed, 0 failed$' 'echo some-secret-key-0 > "$T_KEYS_FILE"; echo "1 passed, 0 failed"' \
+    'echo some-secret-key-0; echo "1 passed, 0 failed"'
 limit=1
 run "too long" 1 'took longer than 1 s' 'sleep 20; echo "1 passed, 0 failed"'
 limit=5

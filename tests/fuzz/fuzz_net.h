@@ -866,7 +866,7 @@ static void fc_again(llm_client *client, llm_conversation *conv) {
     llm_response out;
     fn.good = 1;
     fuzz_sys.may_wait = 1;
-    q.prompt = "again";
+    q.prompt = FUZZ_PROMPT " again";
     q.conversation = conv;
     FUZZ_CHECK(llm_chat(client, &q, &out) == LLM_OK && strcmp(out.content, "fine") == 0);
     llm_response_free(&out);

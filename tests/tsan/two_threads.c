@@ -6,6 +6,18 @@
 #include "../t.h"
 #include "../mock.h"
 #define LLM_OPENAI_IMPLEMENTATION
+
+#define KEY "sk-0123456789abcdefABCDEF"
+
+/* No part of the key in a log line; t_canary.h keeps lists, which is not for two threads. */
+static inline void log_line(const char *p, size_t n) {
+    size_t i;
+    for (i = 0; n >= 8 && i + 8 < sizeof KEY; i++) {
+        if (memmem(p, n, KEY + i, 8) != NULL) abort();
+    }
+}
+#define LLM_LOG(ctx, level, p, n) ((void)(ctx), (void)(level), log_line((p), (n)))
+
 #include "llm_openai.h"
 #include <pthread.h>
 
@@ -118,7 +130,7 @@ static void *work(void *arg) {
     llm_client *c = NULL;
     llm_error e;
     int i;
-    f.api_key = "sk-0123456789abcdefABCDEF";
+    f.api_key = KEY;
     f.base_url = w->mock->https_base;
     f.ca_file = w->mock->ca_file;
     f.model = "gpt-4o";

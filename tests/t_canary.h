@@ -1,0 +1,118 @@
+/* t_canary.h - no key and no prompt comes out of the library, in any suite: t.h includes this, so that it needs no doing.
+   Every key that a suite gives to a client and every text that it asks are noted as they pass. From then on no eight
+   consecutive characters of a key may be in a log line or an error, no twelve in an event or a response (a server may
+   count to 9), and no prompt or answer of eight characters or more in a log line. run.sh looks for the keys in all that
+   the suite prints.
+
+   A suite that lets a server say a part of a key, which nobody can use, says so: t_canary_parts_ok = 1 until it is over.
+   A LLM_LOG of the suite's own calls t_log() too. The functions that the suites call instead are in t_wrap.h. */
+#ifndef T_CANARY_H
+#define T_CANARY_H
+
+enum { T_PART = 8, T_PART_SAID = 12, T_SECRETS = 64, T_SECRET_MAX = 400 };
+
+static struct { char text[T_SECRET_MAX]; size_t n; } t_keys[T_SECRETS], t_prompts[T_SECRETS];
+static int t_key_count, t_prompt_count, t_prompt_next;
+static unsigned char t_key_begins[65536];          /* two bytes that begin a part of a key */
+static int t_canary_parts_ok;                      /* 1: events and responses may hold a part of a key */
+static long t_log_lines;
+static char t_log_tail[65536];                     /* the last lines, for what is asked of them later */
+static size_t t_log_n;
+
+/* The first `part` consecutive characters of a key in p[0..n) (0: a whole key), or NULL. */
+static inline const char *t_find_key(const char *p, size_t n, size_t part) {
+    size_t i, k;
+    int s;
+    for (i = 0; i + T_PART <= n; i++) {
+        if (!t_key_begins[(unsigned char)p[i] | (unsigned)(unsigned char)p[i + 1] << 8]) continue;
+        for (s = 0; s < t_key_count; s++) {
+            size_t len = part == 0 || part > t_keys[s].n ? t_keys[s].n : part;
+            for (k = 0; k + len <= t_keys[s].n; k++) {
+                if (n - i >= len && memcmp(p + i, t_keys[s].text + k, len) == 0) return p + i;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* What is found is not shown. */
+static inline void t_leak(const char *what, const char *where) {
+    t_failed++;
+    fprintf(stderr, "LEAK: %s in %s%s%s\n", what, where, t_case[0] ? ", " : "", t_case);
+}
+
+static inline void t_no_key_n(const char *p, size_t n, size_t part, const char *where) {
+    if (t_key_count > 0 && p != NULL && t_find_key(p, n, part) != NULL) t_leak("a key", where);
+}
+
+/* Of what a server said. */
+static inline void t_no_key(const char *s, size_t n, const char *where) {
+    t_no_key_n(s, n, t_canary_parts_ok ? 0 : T_PART_SAID, where);
+}
+
+static inline void t_no_key_s(const char *s, const char *where) {
+    if (s != NULL) t_no_key(s, strlen(s), where);
+}
+
+static inline int t_holds_text(const char *p, size_t n, const char *s, size_t len) {
+    return len >= T_PART && n >= len && memmem(p, n, s, len) != NULL;
+}
+
+static inline void t_note_key(const char *key) {
+    size_t n, k;
+    int i;
+    if (key == NULL) return;
+    while (*key == ' ' || *key == '\t' || *key == '\n' || *key == '\r') key++;
+    n = strcspn(key, " \t\r\n");
+    if (n < T_PART || n >= T_SECRET_MAX) return;      /* too short to be told from a word: the header says so */
+    for (i = 0; i < t_key_count; i++) {
+        if (t_keys[i].n == n && memcmp(t_keys[i].text, key, n) == 0) return;
+    }
+    if (t_key_count == T_SECRETS) return;
+    memcpy(t_keys[t_key_count].text, key, n);
+    t_keys[t_key_count++].n = n;
+    for (k = 0; k + T_PART <= n; k++) t_key_begins[(unsigned char)key[k] | (unsigned)(unsigned char)key[k + 1] << 8] = 1;
+    if (getenv("T_KEYS_FILE") != NULL) {              /* for run.sh */
+        FILE *f = fopen(getenv("T_KEYS_FILE"), "a");
+        if (f) {
+            fprintf(f, "%.*s\n", (int)n, key);
+            fclose(f);
+        }
+    }
+}
+
+static inline void t_note_prompt(const char *s) {
+    size_t n;
+    int i;
+    if (s == NULL || (n = strlen(s)) < T_PART || n >= T_SECRET_MAX) return;
+    for (i = 0; i < t_prompt_count; i++) {
+        if (t_prompts[i].n == n && memcmp(t_prompts[i].text, s, n) == 0) return;
+    }
+    i = t_prompt_next++ % T_SECRETS;
+    memcpy(t_prompts[i].text, s, n);
+    t_prompts[i].n = n;
+    if (t_prompt_count < T_SECRETS) t_prompt_count++;
+}
+
+/* Every log line comes here, from a LLM_LOG of the suite's own too. */
+static inline void t_log(int level, const char *p, size_t n) {
+    size_t i;
+    int s;
+    (void)level;
+    t_log_lines++;
+    if (t_key_count > 0 && t_find_key(p, n, T_PART) != NULL) t_leak("a key", "a log line");
+    for (s = 0; s < t_prompt_count; s++) {
+        if (t_holds_text(p, n, t_prompts[s].text, t_prompts[s].n)) t_leak("a prompt", "a log line");
+    }
+    for (i = 0; i < n; i++) {
+        if ((unsigned char)p[i] < 0x20) t_leak("a control character", "a log line");
+    }
+    if (p[n] != 0) t_leak("no NUL", "a log line");
+    if (n + 1 >= sizeof t_log_tail) return;
+    if (t_log_n + n + 1 >= sizeof t_log_tail) t_log_n = 0;
+    memcpy(t_log_tail + t_log_n, p, n);
+    t_log_tail[t_log_n + n] = '\n';
+    t_log_n += n + 1;
+}
+
+#endif

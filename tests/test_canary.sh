@@ -1,0 +1,45 @@
+#!/bin/sh
+# test_canary.sh: the eye that every suite keeps on keys and prompts (t_canary.h) sees: headers with a leak in them, one
+# each, must fail their suite with the word for it, and the header as it is must not.
+cd "$(dirname "$0")" || exit 1
+HDR=${HDR:-$(cd .. && pwd)}
+CC=${CC:-cc}
+T=$(mktemp -d) || exit 1
+trap 'rm -rf "$T"' EXIT
+trap 'exit 1' HUP INT TERM
+passed=0 failed=0
+# leak NAME SUITE SED WANTED-LINE ('': none)
+leak() {
+    sed "$3" "$HDR/llm_openai.h" > "$T/llm_openai.h"
+    if [ -n "$3" ] && cmp -s "$HDR/llm_openai.h" "$T/llm_openai.h"; then
+        echo "nothing to change in the header" > "$T/out"
+    elif $CC -std=gnu99 -O0 -w -DLLM_NO_TLS -I"$T" -o "$T/suite" "$2.c" -lm > "$T/out" 2>&1; then
+        # the key would be in what is printed: it is not for the log of this suite
+        (unset T_KEYS_FILE && timeout 100 "$T/suite") > "$T/out" 2>&1
+        status=$?
+        if [ -z "$4" ]; then
+            ! grep -aq '^LEAK' "$T/out" && [ $status -eq 0 ] && passed=$((passed + 1)) && return
+        elif [ $status -ne 0 ] && grep -aq "^LEAK: $4" "$T/out"; then
+            passed=$((passed + 1))
+            return
+        fi
+    fi
+    failed=$((failed + 1))
+    echo "FAILED $1"
+    grep -a LEAK "$T/out" | head -n 3 > "$T/leaks"
+    cat "$T/leaks" "$T/out" | head -n 8 | cut -c1-200 | sed 's/^/    /'
+}
+leak "the header as it is" test_call '' ''
+leak "the key in a log line" test_call 's/"request sent, %zu bytes", total)/"request sent, %zu bytes, %s", total, call->key->text)/' "a key in a log line"
+leak "eight characters of the key in a log line" test_call \
+    's/^    llmi_log(c, LLM_LOG_DEBUG, "HTTP %d", h->status);/    llmi_log(c, LLM_LOG_DEBUG, "%s", call->key->n > 12 ? call->key->text + call->key->n - 8 : "");/' "a key in a log line"
+leak "a prompt in a log line" test_call 's/"request sent, %zu bytes", total)/"request sent: %s", call->text.p + call->head_room)/' "a prompt in a log line"
+leak "the key in an error" test_call \
+    's/^    case LLM_ERR_AUTH: return .*/    case LLM_ERR_AUTH: return "";/;s/"HTTP %d from %s: %s%s", http, call->client->url.host,/"HTTP %d from %s (%s): %s%s", http, call->client->url.host, call->key->text,/' \
+    "a key in a response's error"
+leak "nothing is redacted" test_wire '/^LLMI_FN size_t llmi_redact/,/^}/s/if (secret_len == 0) return n;/return n;/' "a key in a response"
+leak "an answer in a log line" test_call \
+    's/^    call->error.attempts = call->attempts;/&\n    if (state == LLMI_CALL_DONE) llmi_log(call->client, LLM_LOG_DEBUG, "said %s", call->reply.count > 0 ? llmi_text_cstr(\&call->reply.choices[0].text[0]) : "");/' \
+    "an answer in the log"
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ] && [ $passed -gt 0 ]
