@@ -123,6 +123,24 @@ static llm_status with_tools(int n) {
     return with_json(b, "LLM_MAX_TOOL_CALLS");
 }
 
+static llm_status with_tool_deltas(int n) {
+    char b[4000] = "", one[200];
+    llm_response o;
+    int i;
+    sc_reset();
+    sc_conn();
+    for (i = 0; i < n; i++) {
+        snprintf(one, sizeof one, "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":%d,\"id\":\"c%d\",\"function\":{\"name\":\"f\"}}]}}]}\n\n", i, i);
+        strcat(b, one);
+    }
+    strcat(b, SC_STOP);
+    sc_await();
+    sc_give("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/event-stream\r\n\r\n", -1);
+    sc_give(b, -1);
+    sc_close();
+    return serve(1, "LLM_MAX_TOOL_CALLS", &o);
+}
+
 /* All that is kept of an answer counts, wherever it stands. */
 static llm_status with_arguments(int n) {
     char b[2000], x[400];
@@ -251,6 +269,7 @@ int main(void) {
     EDGE(with_texts(n + 1), 12, 16);
     EDGE(with_depth(n + 1), 13, 20);
     EDGE(with_tools(n), 2, 4);
+    EDGE(with_tool_deltas(n), 2, 4);
     EDGE(with_arguments(n), 60, 100);
     EDGE(with_extra(n), 100, 200);
     EDGE(with_refusals(n + 1), 12, 16);
