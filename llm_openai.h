@@ -9873,7 +9873,6 @@ LLMI_FN llm_status llmi_client_resolve(llm_client *c, const char *base_url, llm_
 /* ---- connections ---------------------------------------------------------------------------------------- */
 
 LLMI_FN void llmi_conn_free(llm_client *c, llmi_conn *n) {
-    if (n == NULL) return;
 #if LLMI_HAS_TLS
     if (n->tls != NULL) {
         size_t len;
@@ -10415,7 +10414,7 @@ LLMI_FN void llmi_call_end(llm_call *call, llmi_call_state state) {
 /* 0.5, 1, 2, 4, 8, 8 .. seconds, less up to a quarter: clients that failed together do not come back together. */
 LLMI_FN int64_t llmi_call_backoff(llm_call *call) {
     int n = call->attempts - 1;
-    int64_t base = n >= 4 ? 8000 : (int64_t)500 << (n < 0 ? 0 : n);
+    int64_t base = n >= 4 ? 8000 : (int64_t)500 << n;
     unsigned char r[2] = {0, 0};
     if (!LLM_RANDOM(call->client->mem.ctx, r, sizeof r)) r[0] = r[1] = 0;
     return base - base * (r[0] * 256 + r[1]) / (4 * 65536);
@@ -11223,7 +11222,8 @@ LLMI_FN llmi_step llmi_step_tail(llm_call *call, llm_event *event) {
             call->wire.from[k] = c->text[k].n - added;
             call->wire.pending = 1 << k;
             call->delivered = 1;
-            return llmi_wire_event(&call->wire, event) ? LLMI_STEP_EVENT : LLMI_STEP_AGAIN;
+            (void)llmi_wire_event(&call->wire, event);
+            return LLMI_STEP_EVENT;
         }
         if (call->tail_tool == 0 && llmi_choice_close_tools(r, c, &call->key->secret) != LLM_OK) break;
         if (call->tail_tool < c->tool_count) {

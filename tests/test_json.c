@@ -892,7 +892,21 @@ static void test_plain_end(void) {
     CHECK_INT(bad, 0);
 }
 
+/* Zero has no bits. */
+static void test_big_zero(void) {
+    llmi_big z;
+    uint32_t w[1] = {1};
+    memset(&z, 0, sizeof z);
+    z.w = w;
+    CHECK_INT(llmi_big_bits(&z), 0);
+    z.n = 1;
+    CHECK_INT(llmi_big_bits(&z), 1);
+    z.w[0] = 0x80000000u;
+    CHECK_INT(llmi_big_bits(&z), 32);
+}
+
 int main(void) {
+    test_big_zero();
     test_plain_end();
     test_texts();
     test_events();

@@ -642,7 +642,27 @@ static void test_format(void) {
     }
 }
 
+/* Sizes near the end of the address space, and a text that cannot take what it is given. */
+static void test_extremes(void) {
+    llmi_mem m;
+    llm_text t;
+    char buf[8];
+    llmi_mem_init(&m, NULL, NULL, 0);
+    llmi_text_init(&t, &m, (size_t)-1);
+    t.n = t.cap = (size_t)-1 / 2 + 10;      /* twice as much is no size */
+    t_allocs = 0;
+    t_fail_at = 1;
+    CHECK(!llmi_text_reserve(&t, 10));
+    t_fail_at = 0;
+    CHECK_INT(t.err, LLM_ERR_MEMORY);
+    llmi_text_fixed(&t, buf, sizeof buf);
+    llmi_text_put_secret(&t, "0123456789", 10);
+    CHECK_INT(t.err, LLM_ERR_LIMIT);
+    CHECK_INT(t.n, 0);
+}
+
 int main(void) {
+    test_extremes();
     test_sizes();
     test_ascii();
     test_scanning();
