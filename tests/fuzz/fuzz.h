@@ -87,6 +87,7 @@ static struct {
     int may_wait;                /* a hook may be called with a time to wait, and LLM_SLEEP_MS at all */
     const char *file;            /* what every path holds */
     size_t file_size, file_most; /* one LLM_FILE_READ gives at most so much; 0 = all */
+    const char *resolv;          /* what resolv.conf holds instead, if not NULL */
 } fuzz_sys;
 
 /* Does p[0..n) hold s? */
@@ -99,12 +100,15 @@ static inline void fuzz_sleep(int ms) {
     fuzz_sys.now += (uint64_t)ms;
 }
 
-static inline long fuzz_file_read(size_t offset, void *buf, size_t n) {
-    if (fuzz_sys.file == NULL) return -1;
-    if (offset >= fuzz_sys.file_size) return 0;
-    if (n > fuzz_sys.file_size - offset) n = fuzz_sys.file_size - offset;
+static inline long fuzz_file_read(const char *path, size_t offset, void *buf, size_t n) {
+    int resolv = fuzz_sys.resolv != NULL && strstr(path, "resolv") != NULL;
+    const char *file = resolv ? fuzz_sys.resolv : fuzz_sys.file;
+    size_t size = resolv ? strlen(file) : fuzz_sys.file_size;
+    if (file == NULL) return -1;
+    if (offset >= size) return 0;
+    if (n > size - offset) n = size - offset;
     if (fuzz_sys.file_most && n > fuzz_sys.file_most) n = fuzz_sys.file_most;
-    memcpy(buf, fuzz_sys.file + offset, n);
+    memcpy(buf, file + offset, n);
     return (long)n;
 }
 
@@ -120,7 +124,7 @@ static inline void fuzz_log(const char *p, size_t n) {
 #define LLM_SLEEP_MS(ctx, ms) ((void)(ctx), fuzz_sleep(ms))
 #define LLM_RANDOM(ctx, p, n) ((void)(ctx), memset((p), 0x5A, (n)), 1)
 #define LLM_GETENV(ctx, name) ((void)(ctx), (void)(name), (const char *)NULL)
-#define LLM_FILE_READ(ctx, path, offset, buf, n) ((void)(ctx), (void)(path), fuzz_file_read((offset), (buf), (n)))
+#define LLM_FILE_READ(ctx, path, offset, buf, n) ((void)(ctx), fuzz_file_read((path), (offset), (buf), (n)))
 #define LLM_LOG(ctx, level, p, n) ((void)(ctx), (void)(level), fuzz_log((p), (n)))
 
 #ifdef FUZZ_NET
