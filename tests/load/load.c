@@ -1,12 +1,13 @@
 /* load.c - many streams at once in one thread against build/mock_server, with faults.
 
-       load [STREAMS [SECONDS [SEED]]]        300 20 1
+       load [STREAMS [SECONDS [SEED [DEFECT]]]]        300 20 1
 
    Driven by llm_wait(), and by an epoll loop of its own that knows only llm_call_fd(), llm_call_fd_serial(),
    llm_call_wants() and llm_call_timeout_ms(). Every stream has a scenario, and a text that no other stream has. It must
    end in one of the ways that the scenario allows, and its text must be whole, or the beginning of the whole. Memory,
    descriptors and wake-ups are bounded, processor time while nothing comes. The plan depends on the seed alone, what
-   meets what on the machine. extra_load.sh builds and runs it. */
+   meets what on the machine. DEFECT is one that must make it fail: the server sends a piece twice, or leaves one out;
+   the caller asks far too often, loses a response, a descriptor or memory. more_load.sh builds and runs it. */
 #include "../t.h"
 #include "../mock.h"
 #include <dirent.h>
@@ -137,12 +138,19 @@ static void put(string *s, const char *format, ...) {
     s->n += (size_t)n;
 }
 
+static const char *defect = "";
+
+static int planted(const char *what) {
+    return strcmp(defect, what) == 0;
+}
+
 static long pieces; /* at most so many writes the server was told to make: each may cost the client a wake-up */
 
 static void put_parts(string *s, const plan *p, double pause_ms) {
-    put(s, "role\nrepeat %d\n", p->parts);
+    put(s, "role\nrepeat %d\n", planted("lost") && p->parts > 1 ? p->parts - 1 : p->parts);
     if (pause_ms > 0) put(s, "delay %.1f\n", pause_ms);
     put(s, "chunk %ld-{i}\xE2\x82\xAC|\nend-repeat\n", p->id);
+    if (planted("twice")) put(s, "chunk %ld-%d\xE2\x82\xAC|\n", p->id, p->parts - 1);
     pieces += p->parts + 6;
 }
 
@@ -348,12 +356,13 @@ static void end(stream *s, llm_status st) {
     }
     if (got == LLM_ERR_CONNECTION || got == LLM_ERR_RATE_LIMIT) ok &= CHECK(s->at == 0);
     if (!s->chaos && got == LLM_ERR_RATE_LIMIT) ok &= CHECK_INT(s->retries, 2);
+    if (planted("memory") && s->plan.id % 16 == 0) (void)t_malloc(100000); /* is never freed */
     if (!ok) {
         fprintf(stderr, "    stream %ld, %s, %s: %s, %zu of %zu bytes, %zu in the response, %d retries: %s\n",
                 s->plan.id, k->name, s->secure ? "https" : "http", llm_status_name(got), s->at, s->len, o.content_len,
                 s->retries, o.error.message);
     }
-    llm_response_free(&o);
+    if (!planted("response") || s->plan.id % 16) llm_response_free(&o);
     llm_conversation_free(s->conversation);
     s->conversation = NULL;
     free(s->text);
@@ -379,7 +388,11 @@ static void look(stream *s, const llm_event *ev) {
 /* Everything that is there. 0 = the stream is over, *st says how, or is to be let go. */
 static int pump(stream *s, llm_status *st) {
     llm_event ev;
-    int first;
+    int first, more_often;
+    for (more_often = planted("often") ? 200 : 0; more_often > 0; more_often--) {
+        fig.nexts++;
+        if (llm_next(s->call, &ev, 0) == LLM_OK) look(s, &ev);
+    }
     for (first = 1;; first = 0) {
         *st = llm_next(s->call, &ev, 0);
         fig.nexts++;
@@ -675,6 +688,7 @@ static void phase(const phase_ *f, long ms) {
         if (f->epoll) run_poll(&r);
         else run_wait(&r);
         rounds++;
+        if (planted("descriptor")) (void)dup(0);
         if (rounds <= 2) { /* warm by then */
             rss = rss_kb();
             for (i = 0, peak = 0; i < 2; i++) peak += clients[i] ? llm_memory_peak(clients[i]) : 0;
@@ -769,6 +783,7 @@ static void quiet(int secure, int epoll) {
 }
 
 static void table(void) {
+    long all[ENDINGS] = {0};
     int k, e;
     for (k = 0; k < KINDS; k++) {
         long n = 0;
@@ -777,9 +792,14 @@ static void table(void) {
         for (e = 0; e < ENDINGS; e++) {
             const char *name = llm_status_name(statuses[e]);
             if (endings[k][e]) printf(" %s %ld", e ? name + 8 : "OK", endings[k][e]);
+            all[e] += endings[k][e];
         }
         printf("\n");
     }
+    printf("all:");
+    for (e = 0; e < E_OTHER; e++) printf(" %s %ld", e ? llm_status_name(statuses[e]) + 8 : "OK", all[e]);
+    printf(" others %ld", all[E_OTHER]);
+    printf("\n");
 }
 
 int main(int argc, char **argv) {
@@ -795,7 +815,7 @@ int main(int argc, char **argv) {
     int i, n = (int)(sizeof phases / sizeof phases[0]);
     if (argc > 1) streams = atoi(argv[1]);
     if (streams < 4 || seconds < 1) {
-        fprintf(stderr, "load [STREAMS [SECONDS [SEED]]]\n");
+        fprintf(stderr, "load [STREAMS [SECONDS [SEED [DEFECT]]]]\n");
         return 2;
     }
     seed_at = (uint64_t)seed * 0x9E3779B97F4A7C15ull + 1;
@@ -803,6 +823,12 @@ int main(int argc, char **argv) {
     alarm((unsigned)seconds * 4 + 300); /* a stream that hangs must not hang the suite */
     if (!t_mock_start(&server, more_args)) return 1;
     printf("%d streams, %ld seconds, seed %lu\n", streams, seconds, seed);
+    if (argc > 4) { /* one short phase shows it */
+        defect = argv[4];
+        phase(&phases[2], seconds * 1000);
+        CHECK(t_mock_stop(&server));
+        return t_done();
+    }
     for (i = 0; i < 4; i++) quiet(i / 2, i % 2);
     for (i = 0; i < n; i++) phase(&phases[i], seconds * 1000 / n);
     table();

@@ -1,0 +1,58 @@
+#!/bin/sh
+# more_load.sh [STREAMS [SECONDS [SEED]]]: load/load.c, many streams at once with faults in one thread, HTTP and HTTPS,
+# under llm_wait() and under an epoll loop: 200 for some seconds; extra_load.sh takes 1,000 for minutes. First the test
+# itself is tested: a server that repeats or loses a piece, a caller that asks too often, loses a response, memory or
+# a descriptor must each be reported. LOAD_CFLAGS adds flags (a sanitizer, say).
+cd "$(dirname "$0")" || exit 1
+build=${BUILD:-$(cd .. && pwd)/build}
+hdr=${HDR:-..}
+MOCK_SERVER=${MOCK_SERVER:-$build/mock_server}
+export MOCK_SERVER
+streams=${1:-${LOAD_STREAMS:-200}} seconds=${2:-${LOAD_SECONDS:-10}} seed=${3:-${LOAD_SEED:-1}}
+skip() { echo "SKIPPED load: needs $1"; exit 77; }
+[ "$(uname -s)" = Linux ] || skip "Linux, for epoll and /proc"
+[ -d /proc/self/fd ] || skip "/proc"
+[ "$(ulimit -H -n)" = unlimited ] || [ "$(ulimit -H -n)" -ge $((2 * streams + 100)) ] || skip "more open files"
+[ -x "$MOCK_SERVER" ] || { echo "no $MOCK_SERVER: make -C tools mock"; exit 1; }
+[ -f "$build/libbearssl.a" ] || { echo "no $build/libbearssl.a: make -C tools libbearssl"; exit 1; }
+[ -f "$hdr/llm_openai.h" ] || { echo "no llm_openai.h in $hdr"; exit 1; }
+T=$(mktemp -d "${TMPDIR:-/tmp}/llm_load.XXXXXX") || exit 1
+trap 'rm -rf "$T"' EXIT
+trap 'exit 1' HUP INT TERM
+strict="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast-qual -Wstrict-prototypes"
+# shellcheck disable=SC2086  # LOAD_CFLAGS is a list
+"${CC:-cc}" -std=c99 -O1 -g $strict -Werror ${LOAD_CFLAGS:-} -I"$hdr" -isystem "$build/bearssl/inc" \
+    -o "$T/load" load/load.c "$build/libbearssl.a" -lm || { echo "0 passed, 1 failed"; exit 1; }
+
+passed=0 failed=0
+# finds DEFECT TEXT: this finding of load.c, and only with the defect
+finds() {
+    if timeout 100 "$T/load" 24 1 "$seed" "$1" > "$T/out" 2>&1; then
+        echo "FAILED: passes with the defect '$1'"
+        failed=$((failed + 1))
+    elif grep -qF -e "$2" "$T/out"; then
+        passed=$((passed + 1))
+    else
+        echo "FAILED: the defect '$1' is not reported by '$2'"
+        tail -n 15 "$T/out" | sed 's/^/    /'
+        failed=$((failed + 1))
+    fi
+}
+finds twice "a text that is another's, lost or twice"
+finds lost "s->at == s->len"
+finds often "fig.nexts <= bound"
+finds response "t_live"
+finds memory "t_live"
+finds descriptor "descriptors()"
+
+"$T/load" "$streams" "$seconds" "$seed" > "$T/out" 2>&1
+status=$?
+cat "$T/out"
+line=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$T/out" | tail -n 1)
+[ -n "$line" ] || line="0 passed, 1 failed"
+f=${line#*, }
+f=${f%% *}
+passed=$((passed + ${line%% *})) failed=$((failed + f))
+if [ $status -ne 0 ] && [ "$f" -eq 0 ]; then failed=$((failed + 1)); fi
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
