@@ -1,7 +1,7 @@
-/* two_threads.c [ROUNDS]: two clients in two threads at once, each with a chat, a streamed chat, a polled one and a
-   tool loop over HTTPS against build/mock_server. For extra_dynamic.sh: under ThreadSanitizer it shows that two clients
-   share nothing that is written; under valgrind, with the default malloc, that nothing unwritten is read and nothing
-   is lost. */
+/* two_threads.c [ROUNDS [DEFECT]]: two clients in two threads at once, each with a chat, a streamed chat, a polled one
+   and a tool loop over HTTPS against build/mock_server. For more_dynamic.sh: under ThreadSanitizer it shows that two
+   clients share nothing that is written; under valgrind, with the default malloc, that nothing unwritten is read and
+   nothing is lost. DEFECT is one that the tools must find here: race, leak or late. */
 #define T_NO_LIB
 #include "../t.h"
 #include "../mock.h"
@@ -22,6 +22,8 @@ static inline void log_line(const char *p, size_t n) {
 #include <pthread.h>
 
 enum { THREADS = 2 };
+static const char *defect = "";
+static int shared; /* of both threads: only the planted race writes it */
 
 typedef struct worker {
     pthread_t thread;
@@ -45,6 +47,7 @@ static int on_event(void *user, const llm_event *event) {
     worker *w = (worker *)user;
     if (event->kind != LLM_EVENT_TEXT) return 0;
     w->texts++;
+    if (!strcmp(defect, "race")) shared++;
     if (strlen(w->text) + event->len < sizeof w->text) strncat(w->text, event->text, event->len);
     return 0;
 }
@@ -58,13 +61,16 @@ static void one_chat(worker *w, llm_client *c) {
     llm_request r = llm_request_init();
     llm_response o;
     char prompt[80], wanted[40];
+    const char *late;
     snprintf(wanted, sizeof wanted, "this is thread %d", w->number);
     snprintf(prompt, sizeof prompt, "echo: %s", wanted);
     r.prompt = prompt;
     check(w, llm_chat(c, &r, &o) == LLM_OK, "chat", &o.error);
     check(w, strcmp(o.content, wanted) == 0, "the chat's text", NULL);
     check(w, o.usage.known && o.usage.cost_usd > 0, "the chat's cost", NULL);
-    llm_response_free(&o);
+    late = o.content;
+    if (strcmp(defect, "leak")) llm_response_free(&o);
+    if (!strcmp(defect, "late")) check(w, late[0] == 't', "a text that is gone", NULL);
     r.model = "no-such-model";
     check(w, llm_chat(c, &r, &o) == LLM_ERR_NOT_FOUND, "a model that is not there", &o.error);
     llm_response_free(&o);
@@ -154,6 +160,7 @@ int main(int argc, char **argv) {
     pthread_barrier_t start;
     t_mock m;
     int i;
+    if (argc > 2) defect = argv[2];
     if (!t_mock_start(&m, NULL) || pthread_barrier_init(&start, NULL, THREADS)) return 1;
     for (i = 0; i < THREADS; i++) {
         list[i].mock = &m;
