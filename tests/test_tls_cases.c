@@ -1,5 +1,6 @@
 /* test_tls_cases.c - the certificate cases of data/tls/cases.txt, each a handshake with BearSSL's server, in memory. */
 /* needs: bearssl */
+/* test_tls_cases [FOLDER OF THE CERTIFICATES [CASE]] */
 #define _GNU_SOURCE 1
 #include <stddef.h>
 #include <stdint.h>
@@ -366,6 +367,12 @@ int main(int argc, char **argv) {
     key_count = read_named(path, keys, MAX_KEYS);
     read_cases("data/tls/cases.txt");
     check_table();
+    if (argc > 2) {
+        const test_case *c = case_of(argv[2]);
+        if (!c) STOP(argv[2]);
+        run_case(c);
+        return t_done();
+    }
     for (i = 0; i < case_count; i++) run_case(&cases[i]);
     printf("%ld handshakes: %ld names checked by the engine, %ld by the filter\n", handshakes, names_by_engine,
            names_by_filter);

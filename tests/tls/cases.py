@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """cases.py: the certificate cases of data/tls/cases.txt over a socket, for more_tls.sh.
 
-    python3 cases.py CLIENT FOLDER
+    python3 cases.py CLIENT FOLDER [TABLE]
 
 Every case but those marked `local` runs against openssl s_server, some against gnutls-serv too. For every case that it has
 a notion of, `openssl verify` is asked for its own verdict, which is printed beside ours; where the two differ the table must
@@ -11,6 +11,7 @@ import os, re, socket, subprocess, sys, tempfile, threading, time
 from concurrent.futures import ThreadPoolExecutor
 
 CLIENT, FOLDER = sys.argv[1:3]
+TABLE = (sys.argv + [None])[3] or os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "tls", "cases.txt")
 TMP = tempfile.TemporaryDirectory()
 COLUMNS = "id chain trust host options status words twin openssl why".split()
 GNUTLS = """key-p256 key-p384 key-rsa2048 key-rsa4096 key-rsa1024 sig-rsa-sha1 name-wrong name-wild name-wild-two ip4 ip6
@@ -28,7 +29,7 @@ CERTS, KEYS = named("cases_certs.pem", "CERTIFICATE"), named("cases_keys.pem", "
 for k, v in KEYS.items(): open(path(k + ".key"), "w").write(v[1])
 
 def cases():
-    for line in open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "tls", "cases.txt")):
+    for line in open(TABLE):
         if line.strip() and line[0] != "#":
             yield dict(zip(COLUMNS, [x.strip() for x in line.split("|", len(COLUMNS) - 1)]))
 

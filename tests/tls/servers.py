@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """servers.py: the server settings of data/tls/servers.txt, for more_tls.sh.
 
-    python3 servers.py CLIENT CHAT
+    python3 servers.py CLIENT CHAT [TABLE]
 
 CLIENT and CHAT are client.c and chat.c, built. Servers: openssl s_server, gnutls-serv, and small ones here on python's ssl.
 """
@@ -202,7 +202,7 @@ def py(words):
 # ---- one setting --------------------------------------------------------------------------------------------------------------
 
 def settings():
-    for line in open(os.path.join(HERE, "tls", "servers.txt")):
+    for line in open((sys.argv + [None])[3] or os.path.join(HERE, "tls", "servers.txt")):
         if line.strip() and line[0] != "#":
             yield dict(zip(COLUMNS, [x.strip() for x in line.split("|", len(COLUMNS) - 1)]))
 
