@@ -1560,7 +1560,8 @@ LLMI_FN llm_status llmi_fail_memory(llm_error *e) {
 }
 
 /* Replaces every whole occurrence of the secret by "***" in place; a text that was cut off may also end in the
-   beginning of one: eight or more bytes of it go too. Returns the new length; s[length] is not written. */
+   beginning of one: eight or more bytes of it go too. Returns the new length. What stood behind it in s[0..n) is wiped:
+   an error is plain memory, and callers copy all of it. */
 LLMI_FN size_t llmi_redact(char *s, size_t n, const char *secret, size_t secret_len, int cut_off) {
     size_t from = 0, to = 0, part;
     if (secret_len == 0) return n;
@@ -1574,8 +1575,12 @@ LLMI_FN size_t llmi_redact(char *s, size_t n, const char *secret, size_t secret_
         }
     }
     for (part = cut_off ? llmi_min(secret_len - 1, to) : 0; part >= 8; part--) {
-        if (memcmp(s + to - part, secret, part) == 0) return to - part;
+        if (memcmp(s + to - part, secret, part) == 0) {
+            to -= part;
+            break;
+        }
     }
+    llmi_wipe(s + to, n - to);
     return to;
 }
 

@@ -478,7 +478,7 @@ static inline llm_client *sc_client(const llm_config *config) {
 }
 
 /* long enough to be looked for in the log */
-#define SC_PROMPT "hi, canary-yellow parrot"
+#define SC_PROMPT "hi, yellow parrot of the mine"
 
 static inline llm_request sc_hi(void) {
     llm_request r = llm_request_init();

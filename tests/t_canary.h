@@ -1,5 +1,5 @@
 /* t_canary.h - no key and no prompt comes out of the library, in any suite: t.h includes this, so that it needs no doing.
-   Every key that a suite gives to a client and every text that it asks are noted as they pass. From then on no eight
+   Every key that a suite gives to a client, a proxy's password and every text that is asked are noted as they pass. From then on no eight
    consecutive characters of a key may be in a log line or an error, no twelve in an event or a response (a server may
    count to 9), and no prompt or answer of eight characters or more in a log line. run.sh looks for the keys in all that
    the suite prints.
@@ -78,6 +78,45 @@ static inline void t_note_key(const char *key) {
             fprintf(f, "%.*s\n", (int)n, key);
             fclose(f);
         }
+    }
+}
+
+/* User and password of a proxy: the password as it is written and as it is meant, and both as they are sent, in base64. */
+static inline void t_note_proxy(const char *proxy) {
+    static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char plain[200], sent[300];
+    const char *start, *at = NULL, *p;
+    size_t n = 0, k = 0, i;
+    if (proxy == NULL) return;
+    start = strstr(proxy, "://") != NULL ? strstr(proxy, "://") + 3 : proxy;
+    for (p = start; *p != 0 && *p != '/'; p++) {
+        if (*p == '@') at = p;
+    }
+    if (at == NULL || (size_t)(at - start) >= sizeof plain) return;
+    for (p = start; p < at; p++) {
+        char hex[3] = {0, 0, 0};
+        if (*p == '%' && at - p > 2) {
+            memcpy(hex, p + 1, 2);
+            plain[n++] = (char)strtoul(hex, NULL, 16);
+            p += 2;
+        } else {
+            plain[n++] = *p;
+        }
+    }
+    plain[n] = 0;
+    for (i = 0; i + 3 <= n; i += 3) {
+        unsigned v = (unsigned)(unsigned char)plain[i] << 16 | (unsigned)(unsigned char)plain[i + 1] << 8 | (unsigned char)plain[i + 2];
+        size_t b;
+        for (b = 0; b < 4; b++) sent[k++] = set[v >> (18 - 6 * b) & 63];
+    }
+    sent[k] = 0;
+    t_note_key(sent);
+    if (strchr(plain, ':') != NULL) t_note_key(strchr(plain, ':') + 1);
+    p = (const char *)memchr(start, ':', (size_t)(at - start));
+    if (p != NULL) {
+        memcpy(sent, p + 1, (size_t)(at - p - 1));
+        sent[at - p - 1] = 0;
+        t_note_key(sent);
     }
 }
 

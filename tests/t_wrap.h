@@ -53,8 +53,16 @@ static inline void t_note_request(const llm_request *q) {
 }
 
 static inline llm_status t_client_new(llm_client **out, const llm_config *config, llm_error *error) {
+    static const char *const proxies[] = {"https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"};
     llm_status s;
-    if (config != NULL) t_note_key(config->api_key != NULL ? config->api_key : LLM_GETENV(config->hook_ctx, "OPENAI_API_KEY"));
+    size_t i;
+    if (config != NULL) {
+        t_note_key(config->api_key != NULL ? config->api_key : LLM_GETENV(config->hook_ctx, "OPENAI_API_KEY"));
+        t_note_proxy(config->proxy);
+        for (i = 0; config->proxy == NULL && i < sizeof proxies / sizeof proxies[0]; i++) {
+            t_note_proxy(LLM_GETENV(config->hook_ctx, proxies[i]));
+        }
+    }
     s = llm_client_new(out, config, error);
     if (s != LLM_OK) t_check_error(error, "the error of llm_client_new()");
     return s;
