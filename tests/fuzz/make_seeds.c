@@ -138,6 +138,10 @@ static void call_seeds(void) {
         "\xFF" "o\x01" "\xFF" "n" OK_HEAD DELTA("a") "data: [DONE]\n\n",
         "\xFF" "o\x02",
         OK_HEAD DELTA("CANARY-REPLY-51c7") "\xFF" "r",
+        "HTTP/1.1 302 Found\r\nLocation: https://u:sk-sk-CANARY-sk-sk-CANARX@other.example/sk-sk-CANARY-sk-sk-CANARX?q\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 307 Go\r\nLocation: /v2\r\nContent-Length: 2\r\n\r\n{}\xFF" "wHTTP/1.1 301 Go\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 429 No\r\nretry-after-ms: 30\r\nContent-Length: 0\r\n\r\n\xFF" "wHTTP/1.1 503 No\r\nretry-after: 1\r\nContent-Length: 0\r\n\r\n"
+        "\xFF" "w" OK_HEAD DELTA("third") "data: [DONE]\n\n\xFF" "c",
         "\xFF" "o\x50" OK_HEAD DELTA("a") "\xFF" "r",
         "\xFF" "e" "HTTP/1.1 401 No\r\nContent-Length: 36\r\n\r\n{\"error\":{\"message\":\"no such key\"}}\r\n\xFF" "c",
         "\xFF" "s\x05" "\xFF" "e" "HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\n{}",
@@ -169,7 +173,10 @@ static void https_seeds(void) {
         "{\"choices\":[{\"message\":{\"content\":\"fine\"},\"finish_reason\":\"stop\"}]}    ",
         OK_HEAD DELTA("one ") "\xFF" "p\x02" DELTA("two") "data: [DONE]\n\n\xFF" "c",
         OK_HEAD DELTA("cut off") "\xFF" "c",
-        "HTTP/1.1 401 No\r\nContent-Length: 36\r\n\r\n{\"error\":{\"message\":\"no such key\"}}\xFF" "n\xFF" "r"
+        "HTTP/1.1 401 No\r\nContent-Length: 36\r\n\r\n{\"error\":{\"message\":\"no such key\"}}\xFF" "n\xFF" "r",
+        "\xFF" "b\x10" OK_HEAD DELTA("stuck") "data: [DONE]\n\n\xFF" "c",
+        "\xFF" "s\x04", "\xFF" "s\x30" "HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\n{}", "\xFF" "b\x04" "\xFF" "r",
+        "\xFF" "b\x40" "\xFF" "c", "\xFF" "c"
     };
     static const unsigned short at[] = {0, 3, 5, 60, 100, 700, 1100, 1150, 1200, 1230, 1260, 1300, 1400, 1500};
     static const char raw[] = "\x16\x03\x03\x00\x2C\x02\x00\x00\x28\x03\x03" "01234567890123456789012345678901" "\x00\xC0\x2B\x00\x00\x00"
