@@ -97,6 +97,7 @@ static struct sc_t {
     int fail_with;             /* .. with this */
     char failed_in;            /* 'o', 's', 'r': which one that was */
     long recvs, sends, slept;
+    int wait_fails;      /* LLM_NET_WAIT does */
     unsigned char random;
     int random_fails;
     const char *env[16]; /* name, value, name, value, .. NULL */
@@ -385,6 +386,7 @@ static inline int sc_hook_wait(void *items, size_t n, int ms) {
     uint64_t end = ms < 0 ? UINT64_MAX : sc.now + (uint64_t)ms, first = end;
     size_t i;
     int ready = 0;
+    if (sc.wait_fails) return -1;
     for (i = 0; i < n; i++) {
         uint64_t due = sc_due(w[i].conn, w[i].wants);
         if (due < first) first = due;

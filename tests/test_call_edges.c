@@ -415,6 +415,10 @@ static void test_timers(void) {
     CHECK_INT(llm_call_timeout_ms(call), 20);            /* the network layer wants to be called earlier */
     e_timer = 80;
     CHECK_INT(llm_call_timeout_ms(call), 50);
+    call->connect_ms = 10;
+    e_timer = 20;
+    CHECK_INT(llm_call_timeout_ms(call), 10);            /* the deadline is nearer */
+    call->connect_ms = -1;
     e_timer = -1;
     sc.now += 500;
     CHECK_INT(llm_next(call, &ev, 0), LLM_OK);
@@ -439,6 +443,101 @@ static void test_timers(void) {
     CHECK_INT(llm_finish(call, NULL), LLM_ERR_INTERNAL);
     llm_client_free(c);
     CHECK_INT(t_live, 0);
+}
+
+/* The wait itself fails: said, and the calls go on. */
+static void test_wait_fails(void) {
+    llm_request r = sc_hi();
+    llm_response o;
+    llm_client *c;
+    llm_call *call;
+    llm_event ev;
+    sc_reset();
+    sc_conn();
+    sc_pause(100);
+    sc_answer(200, "", SC_OK_JSON("a"));
+    c = sc_client(NULL);
+    CHECK_INT(llm_start(c, &r, &call), LLM_OK);
+    CHECK_INT(llm_next(call, &ev, 0), LLM_PENDING);
+    sc.wait_fails = 1;
+    CHECK_INT(llm_wait(&call, 1, 1000), LLM_ERR_CONNECTION);
+    CHECK(strstr(llm_last_error(c)->message, "llm_wait") != NULL);
+    sc.wait_fails = 0;
+    CHECK_INT(llm_wait(&call, 1, 1000), LLM_OK);
+    CHECK_INT(sc_drive(call, NULL, NULL, &o), LLM_OK);
+    CHECK_STR(o.content, "a");
+    llm_response_free(&o);
+    llm_client_free(c);
+}
+
+/* No memory at each place in turn: a kept text, tool calls with and without ids, a conversation that grows. */
+#define ALL_PARTS \
+    "data: {\"choices\":[{\"delta\":{\"content\":\"some text\",\"reasoning\":\"why\",\"refusal\":\"no\",\"tool_calls\":[" \
+    "{\"index\":0,\"id\":\"c1\",\"extra_content\":{\"a\":\"b\"},\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}," \
+    "{\"index\":1,\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]}}]}\n\n"
+
+static llm_status fine(void *user, const llm_tool_call *call, llm_text *result) {
+    (void)user;
+    (void)call;
+    return llm_text_add(result, "fine");
+}
+
+/* Counts what is told, so that a call that only looks complete is found. */
+static int count_events(void *user, const llm_event *ev) {
+    (void)ev;
+    ++*(int *)user;
+    return 0;
+}
+
+static void test_no_memory(void) {
+    long at, whole = 0;
+    int tools, stream;
+    for (tools = 0; tools < 2; tools++) for (stream = 0; stream < 2; stream++) for (at = 1, whole = 0; !whole; at++) {
+        llm_request r = sc_hi();
+        llm_response o;
+        llm_client *c;
+        llm_tool t;
+        llm_conversation *conv = NULL;
+        llm_status s;
+        int events = 0;
+        memset(&t, 0, sizeof t);
+        t.name = "f";
+        t.handler = fine;
+        sc_reset();
+        sc_conn();
+        sc_stream(ALL_PARTS SC_DONE);
+        sc_stream(SC_DELTA("done") SC_DONE);
+        sc_answer(200, "", SC_OK_JSON("next"));
+        sc_conn();
+        sc_answer(200, "", SC_OK_JSON("next"));
+        c = sc_client(NULL);
+        CHECK_INT(llm_conversation_new(c, &conv), LLM_OK);
+        if (tools) {
+            r.tools = &t;
+            r.tool_count = 1;
+            r.conversation = conv;
+        }
+        t_allocs = 0;
+        t_fail_at = at;
+        if (tools) s = llm_chat_with_tools(c, &r, 0, stream ? count_events : NULL, &events, &o);
+        else s = stream ? llm_chat_stream(c, &r, count_events, &events, &o) : llm_chat(c, &r, &o);
+        whole = t_allocs < at;
+        t_fail_at = 0;
+        if (s != LLM_OK) CHECK_INT(s, LLM_ERR_MEMORY);
+        if (whole) CHECK_INT(s, LLM_OK);
+        if (s == LLM_OK) CHECK_STR(o.content, tools ? "done" : "some text");
+        /* prompt, assistant, two results, assistant; a round that is whole stays, another leaves no trace */
+        if (!tools) CHECK_INT(conv->count, 0);
+        else if (s == LLM_OK) CHECK_INT(conv->count, 5);
+        else CHECK(conv->count == 0 || conv->count == 4);
+        llm_response_free(&o);
+        llm_conversation_free(conv);
+        llm_client_free(c);
+        CHECK_INT(t_live, 0);
+        CHECK_INT(sc.opens, sc.closes);
+        if (at > 1000) break;
+    }
+    CHECK(at > 10 && at < 1000);
 }
 
 /* ---- the tool loop ------------------------------------------------------------------------------------------------ */
@@ -516,6 +615,8 @@ int main(void) {
     test_after_done();
     test_timers();
     test_loop();
+    test_wait_fails();
+    test_no_memory();
     CHECK_INT(t_live, 0);
     sc_reset();
     return t_done();

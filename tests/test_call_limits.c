@@ -157,13 +157,17 @@ static llm_status with_extra(int n) {
     return with_json(b, "LLM_MAX_TEXT");
 }
 
-static llm_status with_refusals(int pieces) {
+static llm_status with_deltas(const char *delta, int pieces) {
     char b[4000] = "";
     llm_response o;
     int i;
     sc_reset();
     sc_conn();
-    for (i = 0; i < pieces; i++) strcat(b, "data: {\"choices\":[{\"delta\":{\"refusal\":\"0123456789\"}}]}\n\n");
+    for (i = 0; i < pieces; i++) {
+        strcat(b, "data: {\"choices\":[{\"delta\":{");
+        strcat(b, delta);
+        strcat(b, "}}]}\n\n");
+    }
     strcat(b, SC_STOP);
     sc_await();
     sc_give("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/event-stream\r\n\r\n", -1);
@@ -272,7 +276,9 @@ int main(void) {
     EDGE(with_tool_deltas(n), 2, 4);
     EDGE(with_arguments(n), 60, 100);
     EDGE(with_extra(n), 100, 200);
-    EDGE(with_refusals(n + 1), 12, 16);
+    EDGE(with_deltas("\"refusal\":\"0123456789\"", n + 1), 12, 16);
+    EDGE(with_deltas("\"reasoning\":\"0123456789\"", n + 1), 12, 16);
+    EDGE(with_deltas("\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"0123456789\"}}]", n + 1), 12, 16);
     EDGE(with_result(n, 1), 100, 399);
     EDGE(with_result(10, n), 1, 6);
     EDGE(with_request((size_t)n), 150, 900);

@@ -45,5 +45,26 @@ int main(void) {
         CHECK_INT(t_live, 0);
     }
     CHECK_INT(dials, 2);
+    for (i = 0; i < 4; i++) {      /* trust is the hooks' too */
+        static const llm_anchor anchor = {(const unsigned char *)"x", 1};
+        static const char *const pins[] = {"sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="};
+        llm_config f = llm_config_init();
+        llm_client *c = NULL;
+        llm_error e;
+        f.api_key = "sk-0123456789";
+        f.base_url = "https://a.test/v1";
+        if (i == 0) {
+            f.anchors = &anchor;
+            f.anchor_count = 1;
+        }
+        if (i == 1) f.ca_pem = "x";
+        if (i == 2) f.ca_file = "x";
+        if (i == 3) {
+            f.pins = pins;
+            f.pin_count = 1;
+        }
+        CHECK_INT(llm_client_new(&c, &f, &e), LLM_ERR_USAGE);
+        CHECK(c == NULL && strstr(e.message, "the net hooks check the certificate") != NULL);
+    }
     return t_done();
 }

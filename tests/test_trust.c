@@ -195,6 +195,7 @@ static void test_keys(void) {
 
 /* A certificate whose key can verify nothing here is not kept. */
 static void test_unusable(void) {
+    static llmi_tls_x509 x;
     llm_config f = llm_config_init();
     llmi_tls_shared s;
     llmi_cert c;
@@ -204,8 +205,37 @@ static void test_unusable(void) {
     c.key_kind = LLMI_KEY_EC;                               /* of an unknown curve */
     CHECK(llmi_trust_put(&s, &c, 0));
     CHECK_INT(s.index_count, 0);
+    /* nor one whose name and key did not fit into the store */
+    memset(&x, 0, sizeof x);
+    x.shared = &s;
+    c.store_size = 0;
+    llmi_trust_add(&x, &c, BR_X509_TA_CA);
+    CHECK(x.anchor_count == 0 && x.store_used == 0);
     llmi_tls_shared_free(&s);
     CHECK_INT(t_live, 0);
+}
+
+/* An alert means another thing at another time. */
+static void test_alerts(void) {
+    static const struct { int alert, proven, opened; const char *word; } list[] = {
+        {40, 1, 1, "renegotiation"}, {100, 1, 1, "renegotiation"}, {40, 1, 0, "client certificate"}, {42, 0, 0, "client certificate"},
+        {41, 1, 1, "client certificate"}, {48, 0, 0, "client certificate"}, {49, 0, 0, "client certificate"}, {111, 0, 0, "client certificate"},
+        {113, 0, 0, "client certificate"}, {114, 0, 0, "client certificate"}, {47, 0, 0, "its log says why"}, {80, 1, 1, "its log says why"}};
+    size_t i;
+    for (i = 0; i < sizeof list / sizeof list[0]; i++) {
+        CHECK(strstr(llmi_tls_alert_advice(list[i].alert, list[i].proven, list[i].opened), list[i].word) != NULL);
+    }
+    {
+        static llmi_tls tls;
+        char b[512];
+        llm_text t;
+        int retry = 0;
+        memset(&tls, 0, sizeof tls);
+        tls.opened = 1;
+        llmi_text_fixed(&t, b, sizeof b);
+        llmi_tls_say(&t, &tls, BR_ERR_RECV_FATAL_ALERT + 40, "h", &retry);
+        CHECK(strstr(llmi_text_cstr(&t), "alert 40, handshake_failure: it may have asked for a new handshake") != NULL);
+    }
 }
 
 /* ---- what the configuration says of TLS ---------------------------------------------------------------------------- */
@@ -254,6 +284,7 @@ int main(void) {
     test_no_memory();
     test_keys();
     test_unusable();
+    test_alerts();
     test_config();
     return t_done();
 }
