@@ -115,6 +115,24 @@ static int walk(llmi_cert *c, const unsigned char *p, size_t n) {
 #define SERVER_AUTH "\x30\x0A\x06\x08\x2B\x06\x01\x05\x05\x07\x03\x01"
 #define CLIENT_AUTH "\x30\x0A\x06\x08\x2B\x06\x01\x05\x05\x07\x03\x02"
 
+/* pathLenConstraint: what path is one more than, or more than any chain has where the number is no small one. */
+static void test_path(void) {
+    static const struct { const char *value; size_t n; int path; } cases[] = {
+        {"\x30\x06\x01\x01\xFF\x02\x01\x00", 8, 1}, {"\x30\x06\x01\x01\xFF\x02\x01\x03", 8, 4}, {"\x30\x03\x01\x01\xFF", 5, 0},
+        {"\x30\x06\x01\x01\xFF\x02\x01\x7E", 8, 0x7F}, {"\x30\x06\x01\x01\xFF\x02\x01\x7F", 8, 0x80},
+        {"\x30\x07\x01\x01\xFF\x02\x02\x01\x00", 9, 0x80}};
+    static der e, cert;
+    llmi_cert c;
+    size_t i;
+    for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        e.n = 0;
+        put_ext(&e, BC, 3, 0xFF, cases[i].value, cases[i].n);
+        build(&cert, &e, "200101000000Z", 0x17);
+        CHECK(walk(&c, cert.p, cert.n) && c.is_ca);
+        CHECK_INT(c.path, cases[i].path);
+    }
+}
+
 static void test_extensions(void) {
     static der e, cert;
     llmi_cert c;
@@ -269,6 +287,7 @@ static void test_pem_noise(void) {
 }
 
 int main(void) {
+    test_path();
     test_extensions();
     test_malformed();
     test_damage();
