@@ -295,7 +295,7 @@ static void accepted(const llmi_tls_x509 *x, const char *name, const br_x509_pke
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const char *const hosts[] = {"localhost", "127.0.0.1", "::1", "a.mock.test", "LOCALHOST.", "elsewhere.test", "localhost",
+    static const char *const hosts[] = {"localhost", "127.0.0.1", "::1", "a.mock.test", "LOCALHOST.", "elsewhere.test", "host.case.test",
                                         "b.a.mock.test"};
     static const int64_t times[] = {1795305600, 1577000000, 4765000000, 1606000000};   /* 2026, 2019, 2121, 2020 */
     static const char *const pins[] = {fuzz_pin};

@@ -359,6 +359,37 @@ static void c_string(FILE *f, const char *name) {
     free(text);
 }
 
+/* The certificate behind the line "# NAME ", as PEM in a copy; free() it. NULL: there is none. */
+static char *case_cert(const char *certs, const char *name, size_t n) {
+    char mark[60];
+    const char *p, *end;
+    snprintf(mark, sizeof mark, "\n# %.*s ", (int)n, name);
+    p = strstr(certs, mark);
+    if (!p || (p = strstr(p, "-----BEGIN")) == NULL || (end = strstr(p, "-----END CERTIFICATE-----\n")) == NULL) return NULL;
+    return strndup(p, (size_t)(end + 26 - p));
+}
+
+/* The chains of tls/cases.txt. */
+static void chain_seeds(void) {
+    char *file = data_file("tls/cases.txt", NULL), *certs = data_file("tls/cases_certs.pem", NULL), *line, *save = NULL;
+    for (line = strtok_r(file, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        t_text der = {NULL, 0, 0};
+        char *p = strchr(line, '|'), *end = p ? strchr(p + 1, '|') : NULL;
+        if (line[0] == '#' || !end) continue;
+        for (p++; p < end; p += strcspn(p, " |")) {
+            char *pem;
+            p += strspn(p, " ");
+            pem = p < end ? case_cert(certs, p, strcspn(p, " |")) : NULL;
+            if (pem) pem_to_der(pem, &der);
+            free(pem);
+        }
+        if (der.n > 0 && der.n < 8000) seed("x509", "\x30\x00\x00", 3, der.p, der.n);
+        free(der.p);
+    }
+    free(certs);
+    free(file);
+}
+
 static void roots_header(void) {
     static const char *const files[] = {"pki/roots.pem", "tls/roots.pem"};
     static const char *const servers[] = {"pki/ec.pem", "pki/wrong-name.pem", "pki/expired.pem", "pki/unknown-ca.pem", "pki/client-auth.pem",
@@ -372,6 +403,12 @@ static void roots_header(void) {
     if (!f) exit(1);
     fprintf(f, "static const char fuzz_roots[] =\n");
     for (i = 0; i < 2; i++) c_string(f, files[i]);
+    p = data_file("tls/cases_certs.pem", NULL);
+    text = case_cert(p, "r", 1);
+    if (!text) exit(1);
+    free(p);
+    for (p = strtok(text, "\n"); p; p = strtok(NULL, "\n")) fprintf(f, "    \"%s\\n\"\n", p);
+    free(text);
     text = data_file("pki/pins.txt", NULL);
     p = strstr(text, "leaf-ec ");
     if (!p) exit(1);
@@ -479,6 +516,7 @@ int main(int argc, char **argv) {
     url_seeds();
     cert_seeds("pki");
     cert_seeds("tls");
+    chain_seeds();
     dns_seeds();
     dial_seeds();
     printf("%d seeds\n", written);

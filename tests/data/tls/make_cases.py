@@ -177,6 +177,8 @@ def make():
     inter("ed-i", "r", "ed"); leaf("by-ed", "ed-i")
     leaf("flip", flip=True); inter("flip-i", "r", flip=True); leaf("by-flip-i", "flip-i")
     leaf("signed-by-other", by="other"); leaf("inner-alg", inner="ec-sha384")
+    root("inner-r", "root", inner="ec-sha384"); leaf("by-inner-r", "inner-r")
+    root("r-inner", "root", cn=b"Case inner-r")
     # names
     named("wrong", dns(b"other.case.test"))
     named("upper", dns(b"HOST.Case.TEST")); named("second", dns(b"other.case.test"), dns(HOST))
