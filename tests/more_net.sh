@@ -129,7 +129,9 @@ named_https=${ready#* https 127.0.0.1:}
 named_https=${named_https%% *}
 named_http=${ready#* http 127.0.0.1:}
 named_http=${named_http%% *}
-dead=$(port)
+run dead "$chaos" --closed 0 --lifetime 300 # holds a port at which nobody listens
+dead=$(line dead)
+dead=${dead##*:}
 
 # ---- what says that something is wrong must be able to say so ------------------------------------------------------
 self_test() {

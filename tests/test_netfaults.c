@@ -707,7 +707,7 @@ typedef struct row {
     int least_ms, most_ms;
 } row;
 
-#define BIG "BIG" /* as the text: a prompt of 24 MB */
+#define BIG "BIG" /* as the text: a prompt of 12 MB */
 #define JSON200                                                                                                        \
     "exchange\ntimes always\nplain-head\nheader Content-Type: application/json\nbody "                                 \
     "{\"choices\":[{\"message\":{\"content\":\"whole\"},\"finish_reason\":\"stop\"}]}\n"
@@ -760,8 +760,8 @@ static const row rows[] = {
      "idle_timeout_ms", 1, 1, 400, 2000},
     {"a large request, nobody reads on", 2, CHAT, "brain", "request stall 300000", -1, 4000, 500, 0, "LLM_ERR_TIMEOUT",
      BIG, "idle_timeout_ms", 1, 1, 500, 6000},
-    {"a large request, total deadline", 2, CHAT, "brain", "request stall 300000", 2, 4000, -1, 1500, "LLM_ERR_TIMEOUT",
-     BIG, "timeout_ms", 1, 1, 1500, 6000},
+    {"a large request, total deadline", 2, CHAT, "brain", "request stall 300000", 2, 4000, -1, 3000, "LLM_ERR_TIMEOUT",
+     BIG, "timeout_ms", 1, 1, 3000, 7000},
     {"a large request is reset", 2, CHAT, "brain", "request reset 300000", -1, 4000, 4000, 0, "LLM_ERR_CONNECTION",
      BIG, "127.0.0.1", 1, 1, 0, 5000},
     {"the request trickles", 0, CHAT, "brain", "request slice 5\nrequest delay 1", -1, 4000, 4000, 0, "LLM_OK", "fine",
@@ -886,10 +886,10 @@ static int run_row(const row *r, int secure) {
     const char *why = NULL, *prompt = r->mode == TOOLS ? "what is it like in Oslo?" : "echo: fine";
     if (strcmp(r->text, BIG) == 0) {
         if (!big) {
-            big = (char *)malloc((size_t)24 << 20);
+            big = (char *)malloc((size_t)12 << 20);
             if (!big) exit(1);
-            memset(big, 'x', (size_t)24 << 20);
-            big[((size_t)24 << 20) - 1] = 0;
+            memset(big, 'x', (size_t)12 << 20);
+            big[((size_t)12 << 20) - 1] = 0;
         }
         prompt = big;
     }

@@ -149,6 +149,24 @@ static int listener(int type, int *port) {
     return fd;
 }
 
+/* Below the ports that systems give to outgoing connections, so that none takes it before the server does. */
+static int free_port(void) {
+    unsigned char r[2];
+    struct sockaddr_in a;
+    memset(&a, 0, sizeof a);
+    a.sin_family = AF_INET;
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (;;) {
+        int fd = socket(AF_INET, SOCK_STREAM, 0), port, well;
+        if (fd < 0 || !llmi_posix_random(r, sizeof r)) exit(1);
+        port = 20000 + (r[0] << 8 | r[1]) % 12000;
+        a.sin_port = htons((unsigned short)port);
+        well = bind(fd, (struct sockaddr *)&a, sizeof a) == 0;
+        close(fd);
+        if (well) return port;
+    }
+}
+
 static int wait_for(int port, long ms) {
     long start = now_ms();
     while (now_ms() - start < ms) {
@@ -238,8 +256,7 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     if (argc > 2) m.control_port = atoi(argv[2]);
     if (strcmp(what, "port") == 0) {
-        (void)listener(SOCK_STREAM, &port);
-        printf("%d\n", port);
+        printf("%d\n", free_port());
         return 0;
     }
     if (strcmp(what, "wait") == 0 && argc == 4) return wait_for(atoi(argv[2]), atol(argv[3]));
