@@ -251,7 +251,6 @@ int main(int argc, char **argv) {
     static char script[65536];
     const char *what = argc > 1 ? argv[1] : "";
     t_mock m;
-    int port;
     memset(&m, 0, sizeof m);
     signal(SIGPIPE, SIG_IGN);
     if (argc > 2) m.control_port = atoi(argv[2]);
