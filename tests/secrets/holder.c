@@ -5,6 +5,7 @@
    A frame is 256 bytes, an order and its text:
        H S P M C  text = key   makes a client: HTTP, HTTPS, a port where nobody listens, HTTP in a block of memory,
                                HTTPS in a block of memory
+       X          text = key   HTTPS through the proxy whose URL stands in the frame from byte 80 on
        k          text = key   llm_client_set_key()
        c s t e x               chat, stream, tools, chat through llm_start and llm_next, a stream cancelled at its first event
        b g                     begins a stream and reads its first event; goes on to the end
@@ -52,10 +53,11 @@ static llm_status make(char kind) {
     llm_config f = llm_config_init();
     llm_error e;
     f.api_key = frame + 1;
-    f.base_url = kind == 'S' || kind == 'C' ? https_base : kind == 'P' ? closed_base : http_base;
+    f.base_url = kind == 'S' || kind == 'C' || kind == 'X' ? https_base : kind == 'P' ? closed_base : http_base;
     f.ca_file = ca_file;
     f.model = "gpt-4o";
     f.idle_timeout_ms = 20000;
+    if (kind == 'X') f.proxy = frame + 80;
     f.max_retries = kind == 'P' ? 1 : 2;
     if (kind == 'M' || kind == 'C') {
         f.memory = block;
@@ -84,7 +86,7 @@ static llm_status obey(char order) {
     tool.handler = handler;
     q.prompt = "What is the temperature?";
     switch (order) {
-    case 'H': case 'S': case 'P': case 'M': case 'C': return make(order);
+    case 'H': case 'S': case 'P': case 'M': case 'C': case 'X': return make(order);
     case 'k': return llm_client_set_key(client, frame + 1);
     case 'i': return llm_client_set_key(client, frame + 1);
     case 'c': s = llm_chat(client, &q, &r); break;

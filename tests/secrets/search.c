@@ -10,6 +10,7 @@
 #include "../mock.h"
 #include <elf.h>
 #include <errno.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 
@@ -61,7 +62,7 @@ static void secret_new(secret *s) {
 
 /* ---- looking ------------------------------------------------------------------------------------------------- */
 
-typedef struct found { int whole, parts; char report[4000]; } found;
+typedef struct found { int whole, coded, parts; char report[4000]; } found;
 
 /* Two bytes that begin 8 characters of a needle: bit i is needle i. */
 static unsigned char *begins;
@@ -73,6 +74,7 @@ static void look_for_at(const needle *d, const unsigned char *p, size_t n, size_
         if (memcmp(p + *i, d->text + k, PART)) continue;
         for (len = PART; *i + len < n && k + len < d->n && p[*i + len] == (unsigned char)d->text[k + len]; len++) {}
         if (len == d->n && !*d->what) f->whole++;
+        else if (len == d->n) f->coded++;
         else f->parts++;
         snprintf(f->report + strlen(f->report), sizeof f->report - strlen(f->report),
                  "    %lu bytes of the key%s, from its byte %lu, at %s+0x%lx\n", (unsigned long)len, d->what,
@@ -176,7 +178,7 @@ static void look_in_process(pid_t pid, const secret *s, int registers, found *f)
 
 static struct { pid_t pid; int to, from; } holder;
 static t_mock m;
-static secret first, second;
+static secret first, second, password;     /* of the proxy */
 
 static int start_holder(char *path, int closed_port) {
     int a[2], b[2];
@@ -210,11 +212,14 @@ static int start_holder(char *path, int closed_port) {
     return holder.pid > 0;
 }
 
+static char proxy_url[160];
+
 static int tell(char order, const char *text) {
     char frame[256] = {0}, answer[7] = {0};
     size_t n = 0;
     frame[0] = order;
     if (text) memcpy(frame + 1, text, strlen(text));
+    strcpy(frame + 80, proxy_url);
     if (write(holder.to, frame, sizeof frame) != (ssize_t)sizeof frame) return 1000;
     while (n < 6) {
         struct pollfd p;
@@ -227,16 +232,21 @@ static int tell(char order, const char *text) {
     return atoi(answer);
 }
 
-/* After every order the memory is looked through: so many whole copies of a key, and no piece of one. */
-static void holds(const secret *s, int copies, const char *when) {
+/* After every order the memory is looked through: so many whole copies, so many in base64, and no piece of one. */
+static void holds_both(const secret *s, int copies, int coded, const char *when) {
     found f;
     t_case = when;
     look_in_process(holder.pid, s, copies == 0, &f);      /* between calls a register may have been last used for it */
     CHECK(mappings > 5 && searched > 1000000);     /* it looked */
-    if (!CHECK(f.whole == copies && f.parts == 0)) {
-        fprintf(stderr, "    %s: %d copies of the key, wanted %d; %d pieces\n%s", when, f.whole, copies, f.parts, f.report);
+    if (!CHECK(f.whole == copies && f.coded == coded && f.parts == 0)) {
+        fprintf(stderr, "    %s: %d copies of the key, wanted %d; %d in base64, wanted %d; %d pieces\n%s", when, f.whole, copies,
+                f.coded, coded, f.parts, f.report);
     }
     t_case = "";
+}
+
+static void holds(const secret *s, int copies, const char *when) {
+    holds_both(s, copies, 0, when);
 }
 
 static void order(const char *name, char what, const char *text, int status, int copies) {
@@ -300,6 +310,92 @@ static void scenario(const char *name, char kind) {
     order(name, 'i', "sk- this is no key", USAGE, 1);
 }
 
+/* ---- a proxy: CONNECT for who knows the password --------------------------------------------------------------------- */
+
+static int copy_some(int from, int to) {
+    char b[16384];
+    ssize_t n = read(from, b, sizeof b), k, sent = 0;
+    while (sent < n && (k = write(to, b + sent, (size_t)(n - sent))) > 0) sent += k;
+    return n > 0 && sent == n;
+}
+
+static void one_tunnel(int fd) {
+    char head[4000];
+    size_t n = 0;
+    struct pollfd p[2];
+    int port;
+    while (n + 1 < sizeof head && read(fd, head + n, 1) == 1) {
+        head[++n] = 0;
+        if (n > 3 && !strcmp(head + n - 4, "\r\n\r\n")) break;
+    }
+    head[n] = 0;
+    if (sscanf(head, "CONNECT 127.0.0.1:%d HTTP/1.1", &port) != 1) return;
+    /* of its own copy of the secret: as it is sent, "Basic " and the base64 of user:password */
+    if (!strstr(head, password.forms[2].text)) {
+        static const char no[] = "HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n";
+        if (write(fd, no, sizeof no - 1) < 0) return;
+        shutdown(fd, SHUT_WR);
+        return;
+    }
+    p[0].fd = fd;
+    p[1].fd = t_mock_connect(port);
+    if (p[1].fd < 0 || write(fd, "HTTP/1.1 200 Go on\r\n\r\n", 22) != 22) return;
+    for (;;) {
+        p[0].events = p[1].events = POLLIN;
+        if (poll(p, 2, 60000) < 1) return;
+        if (p[0].revents && !copy_some(p[0].fd, p[1].fd)) return;
+        if (p[1].revents && !copy_some(p[1].fd, p[0].fd)) return;
+    }
+}
+
+/* A child that ends with its parent. Sets *port. */
+static void start_proxy(int *port) {
+    struct sockaddr_in a;
+    socklen_t len = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM, 0), c;
+    memset(&a, 0, sizeof a);
+    a.sin_family = AF_INET;
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (bind(fd, (struct sockaddr *)&a, sizeof a) || listen(fd, 10) || getsockname(fd, (struct sockaddr *)&a, &len)) exit(1);
+    *port = ntohs(a.sin_port);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    if (fork() == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        signal(SIGCHLD, SIG_IGN);
+        while ((c = accept(fd, NULL, NULL)) >= 0) {
+            if (fork() == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                one_tunnel(c);
+                _exit(0);
+            }
+            close(c);
+        }
+        _exit(0);
+    }
+    close(fd);
+}
+
+/* The password: one copy as it is and one as it is sent, which is wiped once it is sent. */
+static void proxied(const char *name) {
+    t_mock_reset(&m);
+    order(name, 'X', first.key, OK, 1);
+    holds_both(&password, 1, 1, name);
+    order(name, 'c', NULL, OK, 1);
+    order(name, 's', NULL, OK, 1);
+    holds_both(&password, 1, 1, "a tunnel");
+    script("exchange\nstall 0\n");
+    order(name, 'w', NULL, 1, 1);
+    holds_both(&password, 1, 1, "a tunnel that waits");
+    order(name, 'a', NULL, CANCELLED, 1);
+    order(name, 'f', NULL, OK, 0);
+    holds(&password, 0, "the end of a tunnel");
+    memcpy(strchr(proxy_url, '@') - 2, "no", 2);       /* nearly the password */
+    order(name, 'X', first.key, OK, 1);
+    order(name, 'c', NULL, CONNECTION, 1);
+    order(name, 'f', NULL, OK, 0);
+    holds(&password, 0, "a proxy that refuses");
+}
+
 /* Enough to meet every wipe, for a header in which one is missing. */
 static void short_scenario(const char *name, char kind) {
     t_mock_reset(&m);
@@ -322,6 +418,9 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     secret_new(&first);
     secret_new(&second);
+    secret_new(&password);
+    start_proxy(&port);
+    snprintf(proxy_url, sizeof proxy_url, "http://a.user:%s@127.0.0.1:%d", password.key, port);
     if (!t_mock_start(&m, NULL)) return 1;
     /* bound and not listening: refused, and nobody else gets it meanwhile */
     fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -349,6 +448,7 @@ int main(int argc, char **argv) {
         order("nobody listens", 's', NULL, CONNECTION, 1);
         order("nobody listens", 'f', NULL, OK, 0);
         holds(&second, 0, "at the end");
+        proxied("HTTPS through a proxy");
     }
     close(holder.to);
     waitpid(holder.pid, NULL, 0);
