@@ -45,8 +45,10 @@ static inline void t_mock_sleep(int ms) {
     nanosleep(&t, NULL);
 }
 
-/* A connection to a port of this machine; -1 on failure. Reads give up after 10 seconds, so that no test
-   hangs. */
+/* A connection to a port of this machine; -1 on failure. Reads give up after T_MOCK_SECONDS, so that no test hangs. */
+#ifndef T_MOCK_SECONDS
+#define T_MOCK_SECONDS 10
+#endif
 static inline int t_mock_connect(int port) {
     struct sockaddr_in a;
     struct timeval limit;
@@ -55,7 +57,7 @@ static inline int t_mock_connect(int port) {
     a.sin_family = AF_INET;
     a.sin_port = htons((unsigned short)port);
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    limit.tv_sec = 10;
+    limit.tv_sec = T_MOCK_SECONDS;
     limit.tv_usec = 0;
     if (fd < 0) return -1;
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
