@@ -214,8 +214,8 @@
    TLS 1.2, ECDHE with AES-GCM or ChaCha20-Poly1305, no renegotiation. The certificate must chain to an anchor, be in
    date, be for a server, and name the host (or its IP address): there is no switch to go on without. Anchors are
    looked for in config.anchors, ca_pem, ca_file, $SSL_CERT_FILE, LLM_CA_FILES, LLM_CA_PEM: the first that is given.
-   None is LLM_ERR_TLS. config.pins adds: one key of the chain must be among them. A device without a clock says
-   config.no_clock. Revocation is not checked.
+   None is LLM_ERR_TLS. One that is no CA vouches for that very certificate only. config.pins adds: one key of the
+   chain must be among them. A device without a clock says config.no_clock. Revocation is not checked.
 
    THE KEY
    One lasting copy in memory, wiped on llm_client_free(); the copy in the send buffer is wiped once it is sent. It

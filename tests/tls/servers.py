@@ -54,7 +54,8 @@ def gnutls_serv(name, priority, options):
             if p.poll() is not None: break
             try:
                 socket.create_connection(("127.0.0.1", port)).close()
-                return p, port
+                time.sleep(0.05)     # another program may have taken the port: then this one has ended by now
+                if p.poll() is None: return p, port
             except OSError: time.sleep(0.02)
         p.kill()
         p.wait()
