@@ -1428,6 +1428,25 @@ static void test_error_map(void) {
     };
     static const int alerts[] = {10, 20, 21, 22, 30, 40, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 70, 71, 80, 90,
             100, 110, 120};
+    /* the same code at another time, or in another record, has another cause */
+    static const struct {
+        int code, proven, opened;
+        const char *record, *broke, *words;
+    } phases[] = {
+        {256 + 40, 0, 0, "\x15\3\3", NULL, "alert 40, handshake_failure: the server found nothing in common"},
+        {256 + 40, 0, 0, "\x15\3\1", NULL, "with an older version"},
+        {256 + 70, 0, 0, "\x15\3\1", NULL, "may require TLS 1.3"},   /* so some servers for 1.3 alone */
+        {256 + 40, 1, 0, "\x15\3\3", NULL, "alert 40, handshake_failure: the server wants a client certificate"},
+        {256 + 50, 1, 0, "\x15\3\3", NULL, "alert 50, decode_error: the server wants a client certificate"},
+        {256 + 50, 0, 0, "\x15\3\3", NULL, "alert 50, decode_error: the server, or something between"},
+        {256 + 40, 1, 1, "\x15\3\3", NULL, "alert 40, handshake_failure: it may have asked for a new handshake"},
+        {256 + 40, 0, 1, "\x15\3\1", NULL, "alert 40, handshake_failure: it may have asked for a new handshake"},
+        {256 + 80, 1, 0, "\x15\3\3", NULL, "alert 80, internal_error: the server has a problem of its own"},
+        {3, 0, 0, "\x16\3\1", NULL, "with an older version"}, {3, 0, 0, "HTT", NULL, "no TLS at all on this port"},
+        {0, 0, 0, "\0\0\0", NULL, "the server closed the connection during the handshake (the"},
+        {0, 0, 0, "\0\0\0", "", "the connection was reset or lost during the handshake (the"},
+        {0, 0, 0, "\0\0\0", "it rains", "the connection was reset or lost during the handshake: it rains (the"}
+    };
     llmi_tls *t;
     size_t i;
     client_init(PKI "roots.pem");
@@ -1449,6 +1468,16 @@ static void test_error_map(void) {
         llmi_tls_fail(t, &err, "example.test");
         CHECK(strstr(err.message, "we refused") != NULL);
     }
+    for (i = 0; i < sizeof phases / sizeof phases[0]; i++) {
+        t->client.eng.err = phases[i].code;
+        t->x509.done = phases[i].proven;
+        t->opened = phases[i].opened;
+        t->broke = phases[i].broke;
+        memcpy(t->client.eng.ibuf, phases[i].record, 3);
+        llmi_tls_fail(t, &err, "example.test");
+        if (!CHECK(strstr(err.message, phases[i].words) != NULL)) fprintf(stderr, "    %s\n", err.message);
+    }
+    t->x509.done = t->opened = 0;
     t->client.eng.err = 255;
     llmi_tls_fail(t, &err, "example.test");
     CHECK(strstr(err.message, "error 255 of the TLS engine") != NULL);
