@@ -5375,13 +5375,24 @@ LLMI_FN int llmi_net_open(void *ctx, llm_net_conn *c, const char *host, int port
     return llmi_net_step(ctx, c, host, port);
 }
 
-/* The time-out of one direction: a system call only when it is another than before. */
-LLMI_FN void llmi_net_timeout(const llm_net_conn *c, int option, int *set_ms, int timeout_ms) {
+/* How send() or recv() is to be called: 0 = it waits, for as long as the socket was told: a system call only when that
+   is another time than before. Where the socket cannot be told, the wait is made here. */
+LLMI_FN int llmi_net_timeout(const llm_net_conn *c, int option, int *set_ms, int timeout_ms) {
     struct timeval t;
-    if (timeout_ms == *set_ms) return;
+    struct pollfd p;
+    if (timeout_ms <= 0) return MSG_DONTWAIT;
+    if (timeout_ms == *set_ms) return 0;
     t.tv_sec = timeout_ms / 1000;
     t.tv_usec = (suseconds_t)(timeout_ms % 1000) * 1000;
-    if (setsockopt(c->fd, SOL_SOCKET, option, &t, sizeof t) == 0) *set_ms = timeout_ms;
+    if (setsockopt(c->fd, SOL_SOCKET, option, &t, sizeof t) == 0) {
+        *set_ms = timeout_ms;
+        return 0;
+    }
+    p.fd = c->fd;
+    p.events = option == SO_RCVTIMEO ? POLLIN : POLLOUT;
+    p.revents = 0;
+    (void)poll(&p, 1, timeout_ms);
+    return MSG_DONTWAIT;
 }
 
 /* What a failed send or recv means: 0 nothing yet, also after a signal (the caller has a cancel flag). */
@@ -5396,8 +5407,8 @@ LLMI_FN long llmi_net_result(llm_net_conn *c) {
 LLMI_FN long llmi_net_send(llm_net_conn *c, const void *buf, size_t n, int timeout_ms) {
     ssize_t r;
     if (c->state != LLMI_NET_OPENED) return LLM_NET_FAILED;
-    if (timeout_ms > 0) llmi_net_timeout(c, SO_SNDTIMEO, &c->send_ms, timeout_ms);
-    r = send(c->fd, buf, llmi_min(n, LLMI_NET_MOST), LLMI_NET_QUIET | (timeout_ms > 0 ? 0 : MSG_DONTWAIT));
+    r = send(c->fd, buf, llmi_min(n, LLMI_NET_MOST),
+             LLMI_NET_QUIET | llmi_net_timeout(c, SO_SNDTIMEO, &c->send_ms, timeout_ms));
     return r >= 0 ? (long)r : llmi_net_result(c);
 }
 
@@ -5405,8 +5416,7 @@ LLMI_FN long llmi_net_recv(llm_net_conn *c, void *buf, size_t n, int timeout_ms)
     ssize_t r;
     if (c->state != LLMI_NET_OPENED) return LLM_NET_FAILED;
     if (n == 0) return 0;
-    if (timeout_ms > 0) llmi_net_timeout(c, SO_RCVTIMEO, &c->recv_ms, timeout_ms);
-    r = recv(c->fd, buf, llmi_min(n, LLMI_NET_MOST), timeout_ms > 0 ? 0 : MSG_DONTWAIT);
+    r = recv(c->fd, buf, llmi_min(n, LLMI_NET_MOST), llmi_net_timeout(c, SO_RCVTIMEO, &c->recv_ms, timeout_ms));
     if (r > 0) return (long)r;
     return r == 0 ? LLM_NET_CLOSED : llmi_net_result(c);
 }
