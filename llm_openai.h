@@ -11311,6 +11311,7 @@ LLMI_FN int llmi_call_expired(llm_call *call, uint64_t now, int64_t left) {
     if (left != 0 || call->state == LLMI_CALL_TAIL) return 0;      /* a complete answer is not late */
     late = call->has_deadline && now >= call->deadline;
     if (call->state == LLMI_CALL_BODY && (late || call->blocked) && llmi_call_answered(call)) {
+        if (call->wire.pending) return 0;      /* what has come is told first */
         (void)llmi_call_complete(call, 0);
         return 1;
     }

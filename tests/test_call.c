@@ -510,6 +510,38 @@ static void test_silence_after_finish(void) {
     }
 }
 
+/* One delta brings reasoning, text and finish_reason, and the deadline passes before the second of its two events is
+   asked for: it is told all the same. */
+static void test_late_between_events(void) {
+    llm_config f = llm_config_init();
+    llm_request r = sc_hi();
+    llm_response o;
+    llm_client *c;
+    llm_call *call;
+    llm_event ev;
+    llm_status s;
+    sc_reset();
+    sc_conn();
+    sc_stream("data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning_content\":\"why\",\"content\":\"so\"},"
+              "\"finish_reason\":\"stop\"}]}\n\n");
+    f.timeout_ms = 3000;
+    c = sc_client(&f);
+    CHECK_INT(llm_start(c, &r, &call), LLM_OK);
+    while ((s = llm_next(call, &ev, 0)) == LLM_PENDING && sc_tick(call)) {}
+    CHECK_INT(s, LLM_OK);
+    CHECK_INT(ev.kind, LLM_EVENT_REASONING);
+    sc_clock(sc.now + 5000); /* the caller takes its time */
+    CHECK_INT(llm_next(call, &ev, 0), LLM_OK);
+    CHECK_INT(ev.kind, LLM_EVENT_TEXT);
+    CHECK_INT(ev.len, 2);
+    CHECK_INT(llm_next(call, &ev, 0), LLM_DONE);
+    CHECK_INT(llm_finish(call, &o), LLM_OK);
+    CHECK_STR(o.content, "so");
+    CHECK_STR(o.reasoning, "why");
+    llm_response_free(&o);
+    clean(c);
+}
+
 /* The notice of a retry comes when the attempt has failed, not when the wait after it is over. */
 static void test_notice_after_silence(void) {
     llm_config f = llm_config_init();
@@ -1890,6 +1922,7 @@ int main(void) {
     test_connection_errors();
     test_deadlines();
     test_silence_after_finish();
+    test_late_between_events();
     test_notice_after_silence();
     test_deadline_over_attempts();
     test_cancel_flag();
