@@ -219,7 +219,7 @@ static const char *f_kind_name(int kind) {
 #define TEXT(s)      DELTA("\"content\":\"" s "\"")
 
 static const char *const text_events[] = {TEXT(F_SAID),
-                                          TEXT("in more "),
+                                          DELTA("\"reasoning_content\":\"Hm. \",\"content\":\"in more \""),
                                           TEXT("than one piece: \\u00e9\\ud83d\\ude00 "),
                                           TEXT("and some more of it, so that the text must grow, and grow again."),
                                           STOP("stop"),
