@@ -235,7 +235,7 @@ static ssize_t s_recv(int fd, void *p, size_t n, int flags) {
     struct s_fd *s = s_of(fd);
     int wait = !(flags & MSG_DONTWAIT) && !s->nonblocking;
     uint64_t due;
-    size_t k;
+    size_t k = 0;
     if (w.no_wait && wait) f_check(0, "recv() may wait");
     if (s_fails(K_SYS_RECV, s)) {
         if (fi.fault.what == W_EOF && s->kind == S_TCP) return 0;
