@@ -34,6 +34,7 @@ client=$T/client # for calls
 tool=$T/client   # for everything else
 
 OPENAI_API_KEY=sk-canary-0123456789abcdefABCDEF
+[ -z "${T_KEYS_FILE:-}" ] || echo "$OPENAI_API_KEY" > "$T_KEYS_FILE" # run.sh looks for it in what this script prints
 OPENAI_MODEL=gpt-4o
 SSL_CERT_FILE=$pki/roots.pem
 CLIENT_LOG=$T/library.log

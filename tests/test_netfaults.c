@@ -283,6 +283,8 @@ struct sweep {
     long step;
     int secure, request; /* which direction the rule harms */
     int none;            /* no rule at all */
+    t_chaos *x;          /* where the rule is; NULL: in front of the server */
+    const char *proxy;   /* the way to the server */
     int at_once, connect_ms, idle_ms;
     void (*judge)(sweep *s, long at, const outcome *u);
     /* results */
@@ -353,9 +355,9 @@ static void ended(sweep *s, long first, long place, const outcome *u) {
 }
 
 static void run_sweep(sweep *s, long first, long end) {
-    t_chaos *x = s->secure ? &tls : &plain;
+    t_chaos *x = s->x ? s->x : s->secure ? &tls : &plain;
     char base[64], rules[100];
-    llm_config f = config(x->port, s->secure, base);
+    llm_config f = config(s->x ? m.https_port : x->port, s->secure, base);
     llm_client *c;
     llm_request r = llm_request_init();
     llm_call *call[AT_ONCE];
@@ -369,6 +371,7 @@ static void run_sweep(sweep *s, long first, long end) {
     f.max_idle = -1;
     f.connect_timeout_ms = s->connect_ms;
     f.idle_timeout_ms = s->idle_ms;
+    f.proxy = s->proxy;
     c = client(&f);
     r.prompt = "x";
     while (n > 0 || next < end) {
@@ -764,6 +767,9 @@ static const row rows[] = {
      BIG, "timeout_ms", 1, 1, 3000, 7000},
     {"a large request is reset", 2, CHAT, "brain", "request reset 300000", -1, 4000, 4000, 0, "LLM_ERR_CONNECTION",
      BIG, "127.0.0.1", 1, 1, 0, 5000},
+    {"an early answer to a large request", 2, CHAT,
+     "exchange\n early\n status 413\n body {\"error\":{\"message\":\"it is too big\"}}\n", "", -1, 4000, 4000, 0,
+     "LLM_ERR_API", BIG, "it is too big", 1, 0, 0, 5000},
     {"the request trickles", 0, CHAT, "brain", "request slice 5\nrequest delay 1", -1, 4000, 4000, 0, "LLM_OK", "fine",
      "", 1, 0, 0, 4000},
     /* the head */
@@ -998,6 +1004,124 @@ static void test_doors(int share) {
     t_case = "";
 }
 
+/* ---- the way through a proxy ------------------------------------------------------------------------------------ */
+
+static const char tunnel_head[] = "HTTP/1.1 200 Connection established\r\nProxy-Agent: test\r\n\r\n";
+
+/* Carries bytes both ways until one side has ended. */
+static void relay(int a, int b) {
+    static char buf[16384];
+    struct pollfd p[2];
+    int k;
+    p[0].fd = a;
+    p[1].fd = b;
+    p[0].events = p[1].events = POLLIN;
+    while (poll(p, 2, 20000) > 0) {
+        for (k = 0; k < 2; k++) {
+            ssize_t n = p[k].revents ? recv(p[k].fd, buf, sizeof buf, 0) : 0;
+            if (p[k].revents && (n <= 0 || !t_mock_write(p[!k].fd, buf, (size_t)n))) return;
+        }
+    }
+}
+
+/* A proxy that knows CONNECT and nothing else: a process for each connection. Returns its port. */
+static int start_proxy(pid_t *pid) {
+    struct sockaddr_in a;
+    socklen_t len = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    pid_t parent = getpid();
+    memset(&a, 0, sizeof a);
+    a.sin_family = AF_INET;
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) || listen(fd, 300) ||
+        getsockname(fd, (struct sockaddr *)&a, &len))
+        exit(1);
+    fflush(NULL);
+    *pid = fork();
+    if (*pid != 0) {
+        close(fd);
+        return ntohs(a.sin_port);
+    }
+    signal(SIGCHLD, SIG_IGN);
+    for (;;) {
+        struct pollfd p;
+        int one;
+        p.fd = fd;
+        p.events = POLLIN;
+        if (getppid() != parent) _exit(0); /* nothing stays behind */
+        if (poll(&p, 1, 500) != 1 || (one = accept(fd, NULL, NULL)) < 0) continue;
+        if (fork() == 0) {
+            char head[2000] = "";
+            size_t n = 0;
+            int to;
+            while (n + 1 < sizeof head && !strstr(head, "\r\n\r\n") && recv(one, head + n, 1, 0) == 1) head[++n] = 0;
+            to = strncmp(head, "CONNECT 127.0.0.1:", 18) == 0 ? t_mock_connect(atoi(head + 18)) : -1;
+            if (to >= 0 && !strstr(head, "Authorization") && t_mock_write(one, tunnel_head, sizeof tunnel_head - 1))
+                relay(one, to);
+            _exit(0);
+        }
+        close(one);
+    }
+}
+
+/* Within the proxy's answer to CONNECT: nothing of it may pass for the server's. A harm that leaves a 2xx head is none
+   (RFC 9110 9.3.6: any 2xx; 15.1: only its class has to be known). */
+static void judge_tunnel(sweep *s, long at, const outcome *u) {
+    const char *why = NULL;
+    int harm = strncmp(s->rule, "flip", 4) == 0 || strncmp(s->rule, "drop", 4) == 0;
+    if (u->status == LLM_OK) {
+        s->harmless++;
+        if (!harm || strcmp(u->text, s->a->text) != 0) why = "no such end";
+        if (at < 10) why = "a status line that is broken"; /* "HTTP/1.1 2" */
+    } else {
+        if (u->http != 0 || u->text[0] != 0) why = "the proxy's word passes for the server's";
+        if (!llm_is(u->status, LLM_ERR_CONNECTION) &&
+            !(u->status == LLM_ERR_TIMEOUT && strncmp(s->rule, "cut", 3) != 0))
+            why = "neither CONNECTION nor TIMEOUT";
+        if (u->status == LLM_ERR_TRUNCATED) why = "TRUNCATED without an answer";
+        if (strncmp(s->rule, "stall", 5) == 0 && u->status != LLM_ERR_TIMEOUT) why = "not TIMEOUT";
+        if (strncmp(s->rule, "cut", 3) == 0 && u->status == LLM_ERR_TLS) why = "TLS before there is a tunnel";
+    }
+    if (u->attempts != 1) why = "attempts";
+    if (u->ms > s->connect_ms + 4000) why = "too late";
+    if (why) wrong(s, at, u, why);
+}
+
+static void test_tunnel(int share) {
+    static const char *const rule[] = {"cut", "reset", "stall", "flip", "drop"};
+    t_chaos x;
+    pid_t pid;
+    char proxy[64], what[100];
+    sweep s;
+    size_t i;
+    (void)share;
+    if (!t_chaos_start(&x, start_proxy(&pid), NULL)) exit(1);
+    snprintf(proxy, sizeof proxy, "http://127.0.0.1:%d", x.port);
+    serve(short_answer(), NULL);
+    for (i = 0; i < sizeof rule / sizeof rule[0]; i++) {
+        memset(&s, 0, sizeof s);
+        s.a = short_answer();
+        s.rule = rule[i];
+        s.secure = 1;
+        s.x = &x;
+        s.proxy = proxy;
+        s.step = 1;
+        s.at_once = 30;
+        s.connect_ms = s.idle_ms = 2500;
+        s.judge = judge_tunnel;
+        run_sweep(&s, 0, (long)sizeof tunnel_head - 1);
+        snprintf(what, sizeof what, "CONNECT: %s at every byte of its answer", rule[i]);
+        print_sweep(&s, what);
+        CHECK_INT(s.wrong, 0);
+        CHECK_INT(x.fired, sizeof tunnel_head - 1);
+        CHECK_INT(x.connections, s.count);
+        CHECK(i < 3 ? s.harmless == 0 : s.harmless > 10);
+    }
+    t_chaos_stop(&x);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
 /* ---- the checks above must be able to fail ---------------------------------------------------------------------- */
 
 static long wrongs_of(const answer *a, int secure, const char *rule, void (*judge)(sweep *, long, const outcome *)) {
@@ -1101,9 +1225,9 @@ static const struct {
     void (*run)(int share);
     int share;
 } jobs[] = {
-    {plain_breaks, 0}, {plain_harms, 0}, {tls_breaks, 0},   {tls_breaks, 1}, {tls_stalls, 0},
-    {tls_harms, 0},    {tls_harms, 1},   {test_planted, 0}, {test_doors, 0}, {test_rows, 0},
-    {test_rows, 1},    {test_rows, 2},   {test_rows, 3},    {test_rows, 4},  {test_rows, 5},
+    {plain_breaks, 0}, {plain_harms, 0},  {tls_breaks, 0}, {tls_breaks, 1},  {tls_stalls, 0}, {tls_harms, 0},
+    {tls_harms, 1},    {test_planted, 0}, {test_doors, 0}, {test_tunnel, 0}, {test_rows, 0},  {test_rows, 1},
+    {test_rows, 2},    {test_rows, 3},    {test_rows, 4},  {test_rows, 5},
 };
 enum { JOBS = sizeof jobs / sizeof jobs[0] };
 
