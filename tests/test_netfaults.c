@@ -10,7 +10,8 @@
 #include "chaos.h"
 #include <dirent.h>
 
-#define KEY "sk-0123456789abcdefABCDEF"
+#define KEY         "sk-0123456789abcdefABCDEF"
+#define WRONG(what) t_check(0, (what), __FILE__, __LINE__)
 
 static t_mock m;
 static t_chaos plain, tls; /* proxies in front of its two ports */
@@ -230,9 +231,9 @@ static void take(outcome *u, llm_response *o, int streamed) {
     u->rounds = o->iterations;
     snprintf(u->text, sizeof u->text, "%s", o->content);
     snprintf(u->message, sizeof u->message, "%s", e->message);
-    if (strstr(e->message, KEY) || strstr(o->content, KEY)) CHECK(!"the key came out");
-    if (u->status != LLM_OK && e->message[0] == 0) CHECK(!"an error without a message");
-    if (u->status == LLM_ERR_INTERNAL || u->status == LLM_ERR_USAGE) CHECK(!"no such error may come of the network");
+    if (strstr(e->message, KEY) || strstr(o->content, KEY)) WRONG("the key came out");
+    if (u->status != LLM_OK && e->message[0] == 0) WRONG("an error without a message");
+    if (u->status == LLM_ERR_INTERNAL || u->status == LLM_ERR_USAGE) WRONG("no such error may come of the network");
     if (streamed && strcmp(u->told, u->text) != 0) CHECK_STR(u->told, u->text);
     llm_response_free(o);
 }
@@ -312,7 +313,7 @@ static void wrong(sweep *s, long at, const outcome *u, const char *why) {
     snprintf(line, sizeof line, "%s at byte %ld: %s: %s, kept '%s' (%s)", s->rule, at, why, llm_status_name(u->status),
              u->text, u->message);
     t_case = line;
-    CHECK(!"the right outcome");
+    WRONG("the right outcome");
     t_case = "";
 }
 
