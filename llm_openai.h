@@ -218,10 +218,10 @@
    chain must be among them. A device without a clock says config.no_clock. Revocation is not checked.
 
    THE KEY
-   One lasting copy in memory, wiped on llm_client_free(); the copy in the send buffer is wiped once it is sent. It
-   is in no log, error, response or event, even if the server echoes it (keys of fewer than 8 characters excepted:
-   "none" must not mutilate an answer). It is not sent over http:// to a host that is not loopback unless
-   config.allow_plaintext_key. Redirects are not followed.
+   One lasting copy in memory, wiped on llm_client_free(); the copy in the send buffer is wiped once it is sent; every
+   block is wiped before it goes to LLM_FREE, as a server may say the key. It is in no log, error, response or event,
+   even if the server echoes it (keys of fewer than 8 characters excepted: "none" must not mutilate an answer). It is
+   not sent over http:// to a host that is not loopback unless config.allow_plaintext_key. Redirects are not followed.
 
    PRICES
    llm_usage.cost_usd is the provider's own figure if it sent one, else tokens times the price of the response's model,
@@ -1045,6 +1045,11 @@ LLMI_FN int llmi_is_nocase(const char *p, size_t n, const char *word) {
 /* The volatile write keeps the compiler from dropping it as a dead store. */
 LLMI_FN void llmi_wipe(void *p, size_t n) {
     volatile unsigned char *v = (volatile unsigned char *)p;
+#if defined(__GNUC__)
+    typedef unsigned long __attribute__((may_alias)) word;      /* every block that is freed comes here */
+    for (; n > 0 && (uintptr_t)v % sizeof(word) != 0; n--) *v++ = 0;
+    for (; n >= sizeof(word); n -= sizeof(word), v += sizeof(word)) *(volatile word *)(volatile void *)v = 0;
+#endif
     while (n-- > 0) *v++ = 0;
 }
 
@@ -1243,9 +1248,11 @@ LLMI_FN void *llmi_mem_zalloc(llmi_mem *m, size_t n) {
     return p;
 }
 
-/* n is what was asked for. p may be NULL (then n is 0). */
+/* n is what was asked for. p may be NULL (then n is 0). Wiped: a server can say the key back, and what it says is in
+   more places than could be listed. */
 LLMI_FN void llmi_mem_free(llmi_mem *m, void *p, size_t n) {
     if (p == NULL) return;
+    llmi_wipe(p, n);
     m->used -= n;
     if (m->pool != NULL) {
         ((llmi_block *)(void *)((char *)p - LLMI_UNIT))->used = 0;
@@ -1266,12 +1273,25 @@ LLMI_FN void *llmi_mem_realloc(llmi_mem *m, void *p, size_t old, size_t n) {
         q = llmi_pool_alloc(m, n);
         if (q != NULL) {
             memcpy(q, p, llmi_min(old, n));
+            llmi_wipe(p, old);
             ((llmi_block *)(void *)((char *)p - LLMI_UNIT))->used = 0;
         }
     }
     if (q != NULL) {
         m->used = m->used - old + n;
         if (m->used > m->peak) m->peak = m->used;
+    }
+    return q;
+}
+
+/* The same for bytes that a server may have sent: LLM_REALLOC would leave them where they were. */
+LLMI_FN void *llmi_mem_grow(llmi_mem *m, void *p, size_t old, size_t n) {
+    void *q;
+    if (p == NULL || m->pool != NULL) return llmi_mem_realloc(m, p, old, n);
+    q = llmi_mem_alloc(m, n);
+    if (q != NULL) {
+        memcpy(q, p, llmi_min(old, n));
+        llmi_mem_free(m, p, old);
     }
     return q;
 }
@@ -1332,10 +1352,10 @@ LLMI_FN int llmi_text_reserve(llm_text *t, size_t n) {
     }
     cap = t->cap < 32 ? 64 : t->cap <= (size_t)-1 / 2 ? t->cap * 2 : want + 1;
     if (cap <= want) cap = want + 1;
-    p = (char *)llmi_mem_realloc(t->mem, t->p, t->cap, cap);
+    p = (char *)llmi_mem_grow(t->mem, t->p, t->cap, cap);
     if (p == NULL && cap > want + 1) {   /* less than twice as much may still fit into a small pool */
         cap = want + 1;
-        p = (char *)llmi_mem_realloc(t->mem, t->p, t->cap, cap);
+        p = (char *)llmi_mem_grow(t->mem, t->p, t->cap, cap);
     }
     if (p == NULL) {
         t->err = LLM_ERR_MEMORY;

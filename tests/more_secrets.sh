@@ -72,7 +72,7 @@ planted() {
     if [ $? -eq 1 ] && grep -q "$3" "$T/out"; then passed=$((passed + 1)); else bad "planted: $1 is not reported" "$T/out"; fi
 }
 if build "$CC" -O0 "$HDR" "$T/holder" && timeout 120 "$T/search" "$T/holder" short > "$T/out" 2>&1; then passed=$((passed + 1)); else bad "the short run without a defect" "$T/out"; fi
-planted "llmi_wipe() does nothing" 's/\*v++ = 0;/break;/' "^    HTTPS, after 'f': . copies of the key, wanted 0"
+planted "llmi_wipe() does nothing" 's/^LLMI_FN void llmi_wipe(void \*p, size_t n) {/&\n    if (n != 0) return;/' "^    HTTPS, after 'f': . copies of the key, wanted 0"
 planted "the client's key is not wiped" '/^LLMI_FN void llmi_key_release/,/^}/s/llmi_wipe(.*);//' \
     "^    HTTPS, after 'k': 1 copies of the key, wanted 0"
 planted "the head that was sent is not wiped" '/^LLMI_FN void llmi_call_wipe_head/,/^}/s/llmi_wipe(.*);//' \

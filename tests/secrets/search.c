@@ -233,10 +233,10 @@ static int tell(char order, const char *text) {
 }
 
 /* After every order the memory is looked through: so many whole copies, so many in base64, and no piece of one. */
-static void holds_both(const secret *s, int copies, int coded, const char *when) {
+static void holds_both(const secret *s, int copies, int coded, int registers, const char *when) {
     found f;
     t_case = when;
-    look_in_process(holder.pid, s, copies == 0, &f);      /* between calls a register may have been last used for it */
+    look_in_process(holder.pid, s, registers, &f);
     CHECK(mappings > 5 && searched > 1000000);     /* it looked */
     if (!CHECK(f.whole == copies && f.coded == coded && f.parts == 0)) {
         fprintf(stderr, "    %s: %d copies of the key, wanted %d; %d in base64, wanted %d; %d pieces\n%s", when, f.whole, copies,
@@ -246,7 +246,7 @@ static void holds_both(const secret *s, int copies, int coded, const char *when)
 }
 
 static void holds(const secret *s, int copies, const char *when) {
-    holds_both(s, copies, 0, when);
+    holds_both(s, copies, 0, copies == 0, when);    /* between calls a register may have been last used for it */
 }
 
 static void order(const char *name, char what, const char *text, int status, int copies) {
@@ -308,6 +308,36 @@ static void scenario(const char *name, char kind) {
     order(name, 'w', NULL, 1, 1);
     order(name, 'a', NULL, CANCELLED, 1);
     order(name, 'i', "sk- this is no key", USAGE, 1);
+}
+
+/* A server that says the key back, in every place that the library reads: what came in is gone with the client. */
+static const struct { char order; int status; const char *script; } echoes[] = {
+    {'c', AUTH, "exchange\nstatus 401\nbody {\"error\":{\"message\":\"Incorrect API key provided: @.\",\"type\":\"@\",\"param\":\"@\"}}\n"},
+    {'c', BAD, "exchange\nstatus 400\nheader x-request-id: @\nheader X-Key: @\nbody {\"error\":{\"message\":\"x\",\"code\":\"@\"}}\n"},
+    {'c', BAD, "exchange\nstatus 400\nheader Content-Type: text/plain\nbody what is @ meant to be? @\n"},
+    {'c', API, "exchange\nstatus 307\nheader Location: https://@/x\n"},
+    {'c', OK, "exchange\nbody {\"model\":\"@\",\"@\":\"@\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"a @ b @\"},"
+              "\"finish_reason\":\"@\"}]}\n"},
+    {'c', OK, "exchange\nbody {\"choices\":[{\"index\":0,\"message\":{\"content\":null,\"refusal\":\"@\",\"reasoning_content\":\"@\",\"tool_calls\":"
+              "[{\"id\":\"@\",\"type\":\"function\",\"function\":{\"name\":\"f@\",\"arguments\":\"{\\\"k\\\":\\\"@\\\"}\"}}]},\"finish_reason\":\"stop\"}]}\n"},
+    {'s', OK, "exchange\nrole\nchunk say @ and\nchunk @@\nchunk  no more\nsplit-every 7\nfinish\ndone\n"},
+    {'s', API, "exchange\nrole\nevent {\"choices\":[{\"index\":0,\"delta\":{\"reasoning_content\":\"@\",\"tool_calls\":[{\"index\":0,\"id\":\"@\","
+               "\"function\":{\"name\":\"f\",\"arguments\":\"[\\\"@\\\"\"}}]}}]}\nargs 0 ,\"@\"]\nevent {\"error\":{\"message\":\"@\"}}\n"},
+    {'t', OK, "exchange\ntool 0 @ read_temperature\nargs 0 {\"room\":\"@\"}\nfinish tool_calls\ndone\nexchange\nchunk @\nfinish\ndone\n"},
+    {'c', PROTOCOL, "exchange\nbody {\"choices\":[{\"message\":{\"content\":\"@\n"},
+};
+
+static void scenario_echoes(char kind) {
+    size_t i;
+    for (i = 0; i < sizeof echoes / sizeof echoes[0]; i++) {
+        t_mock_reset(&m);
+        script(echoes[i].script);
+        t_case = echoes[i].script;
+        CHECK_INT(tell(kind, first.key), OK);
+        CHECK_INT(tell(echoes[i].order, NULL), echoes[i].status);
+        CHECK_INT(tell('f', NULL), OK);
+        holds_both(&first, 0, 0, 0, echoes[i].script);
+    }
 }
 
 /* ---- a proxy: CONNECT for who knows the password --------------------------------------------------------------------- */
@@ -379,13 +409,13 @@ static void start_proxy(int *port) {
 static void proxied(const char *name) {
     t_mock_reset(&m);
     order(name, 'X', first.key, OK, 1);
-    holds_both(&password, 1, 1, name);
+    holds_both(&password, 1, 1, 0, name);
     order(name, 'c', NULL, OK, 1);
     order(name, 's', NULL, OK, 1);
-    holds_both(&password, 1, 1, "a tunnel");
+    holds_both(&password, 1, 1, 0, "a tunnel");
     script("exchange\nstall 0\n");
     order(name, 'w', NULL, 1, 1);
-    holds_both(&password, 1, 1, "a tunnel that waits");
+    holds_both(&password, 1, 1, 0, "a tunnel that waits");
     order(name, 'a', NULL, CANCELLED, 1);
     order(name, 'f', NULL, OK, 0);
     holds(&password, 0, "the end of a tunnel");
@@ -449,6 +479,8 @@ int main(int argc, char **argv) {
         order("nobody listens", 'f', NULL, OK, 0);
         holds(&second, 0, "at the end");
         proxied("HTTPS through a proxy");
+        scenario_echoes('H');
+        scenario_echoes('S');
     }
     close(holder.to);
     waitpid(holder.pid, NULL, 0);
