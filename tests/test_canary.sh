@@ -14,12 +14,14 @@ leak() {
     if [ -n "$3" ] && cmp -s "$HDR/llm_openai.h" "$T/llm_openai.h"; then
         echo "nothing to change in the header" > "$T/out"
     elif $CC -std=gnu99 -O0 -w -DLLM_NO_TLS -I"$T" -o "$T/suite" "$2.c" -lm > "$T/out" 2>&1; then
-        # the key would be in what is printed: it is not for the log of this suite
-        (unset T_KEYS_FILE && timeout 100 "$T/suite") > "$T/out" 2>&1
-        status=$?
-        if [ -z "$4" ]; then
-            ! grep -aq '^LEAK' "$T/out" && [ $status -eq 0 ] && passed=$((passed + 1)) && return
-        elif [ $status -ne 0 ] && grep -aq "^LEAK: $4" "$T/out"; then
+        # the planted key is not for the log of this suite; a LEAK is counted as a failure, so the first one will do
+        unset T_KEYS_FILE
+        if [ -n "$4" ]; then
+            if timeout 100 "$T/suite" 2>&1 | grep -am 1 "^LEAK: $4" > "$T/out"; then
+                passed=$((passed + 1))
+                return
+            fi
+        elif timeout 100 "$T/suite" > "$T/out" 2>&1 && ! grep -aq '^LEAK' "$T/out"; then
             passed=$((passed + 1))
             return
         fi

@@ -125,7 +125,7 @@ static void put_number(llm_text *t, const llmi_json *j) {
     double v;
     uint64_t bits;
     char hex[17];
-    if (j->cut) {               /* the reader keeps 64 bytes of a number; `json` has whole ones through llm_json_number() */
+    if (j->cut) {               /* the reader keeps 64 bytes of a number; llm_json_number() has the whole of it */
         llmi_text_puts(t, "#");
         return;
     }
