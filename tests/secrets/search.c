@@ -464,6 +464,7 @@ int main(int argc, char **argv) {
     if (argc > 2) {
         short_scenario("HTTP", 'H');
         short_scenario("HTTPS", 'S');
+        scenario_echoes('H');
     } else {
         scenario("HTTP", 'H');
         order("HTTP", 'f', NULL, OK, 0);
