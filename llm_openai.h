@@ -5000,7 +5000,8 @@ LLMI_FN void llmi_words_file(void *ctx, llmi_words *w, const char *path) {
     long got;
     (void)ctx;
     while (at < LLMI_NET_FILE_MAX && (got = LLM_FILE_READ(ctx, path, at, buf, sizeof buf)) > 0) {
-        llmi_words_feed(w, buf, llmi_min((size_t)got, sizeof buf));
+        if ((size_t)got > sizeof buf) break;   /* a hook that breaks its contract has filled nothing */
+        llmi_words_feed(w, buf, (size_t)got);
         at += (size_t)got;
     }
     llmi_words_feed(w, "\n", 1);
