@@ -182,6 +182,7 @@ static void test_nulls(void) {
     llm_request r = sc_hi();
     CHECK_INT(llm_start_with_tools(NULL, &r, 0, &call), LLM_ERR_USAGE);
     CHECK(call == NULL);
+    CHECK(strstr(llmi_proxy_advice(407, 0), "wants user and password") && strstr(llmi_proxy_advice(407, 1), "does not accept"));
     CHECK_INT(llm_call_timeout_ms(NULL), -1);
     CHECK_INT(llm_call_wants(NULL), 0);
     CHECK_INT(llm_call_fd(NULL), -1);
@@ -482,6 +483,41 @@ static llm_status fine(void *user, const llm_tool_call *call, llm_text *result) 
     return llm_text_add(result, "fine");
 }
 
+/* The same in blocks of every size: there what failed once fails again, also when it asks for less. */
+static void test_small_blocks(void) {
+    static char block[60000];
+    size_t size;
+    int stream, ok = 0, no = 0;
+    for (stream = 0; stream < 2; stream++) for (size = 6000; size < 30000; size += 8) {
+        llm_config f = llm_config_init();
+        llm_request r = sc_hi();
+        llm_response o;
+        llm_client *c = NULL;
+        llm_error e;
+        llm_status s;
+        sc_reset();
+        sc_conn();
+        sc_stream(ALL_PARTS SC_DONE);
+        f.api_key = "k";
+        f.model = "m";
+        f.base_url = "http://127.0.0.1:8080/v1";
+        f.memory = block;
+        f.memory_size = size;
+        s = llm_client_new(&c, &f, &e);
+        if (s == LLM_OK) {
+            s = stream ? llm_chat_stream(c, &r, NULL, NULL, &o) : llm_chat(c, &r, &o);
+            if (s == LLM_OK) CHECK(strcmp(o.content, "some text") == 0 && o.tool_call_count == 2);
+            llm_response_free(&o);
+        }
+        if (s != LLM_OK) CHECK_INT(s, LLM_ERR_MEMORY);
+        ok += s == LLM_OK;
+        no += s != LLM_OK;
+        llm_client_free(c);
+        CHECK_INT(sc.opens, sc.closes);
+    }
+    CHECK(ok > 100 && no > 100);
+}
+
 /* Counts what is told, so that a call that only looks complete is found. */
 static int count_events(void *user, const llm_event *ev) {
     (void)ev;
@@ -617,6 +653,7 @@ int main(void) {
     test_loop();
     test_wait_fails();
     test_no_memory();
+    test_small_blocks();
     CHECK_INT(t_live, 0);
     sc_reset();
     return t_done();

@@ -647,6 +647,10 @@ static void test_extremes(void) {
     llmi_mem m;
     llm_text t;
     char buf[8];
+    unsigned char random[600];
+    memset(random, 0, sizeof random);
+    CHECK(LLM_RANDOM(NULL, random, sizeof random));      /* more than one system call gives */
+    CHECK(memchr(random + 590, 0, 10) == NULL || memcmp(random + 590, "\0\0\0\0\0\0\0\0\0", 10) != 0);
     llmi_mem_init(&m, NULL, NULL, 0);
     llmi_text_init(&t, &m, (size_t)-1);
     t.n = t.cap = (size_t)-1 / 2 + 10;      /* twice as much is no size */

@@ -115,7 +115,7 @@ static inline long fuzz_file_read(const char *path, size_t offset, void *buf, si
 /* No eight consecutive characters of the key, and no prompt. */
 static inline void fuzz_log(const char *p, size_t n) {
     size_t i;
-    for (i = 0; i + 8 <= strlen(FUZZ_KEY); i++) FUZZ_CHECK(n < 8 || memmem(p, n, FUZZ_KEY + i, 8) == NULL);
+    for (i = 0; i + 8 <= strlen(FUZZ_KEY); i++) FUZZ_CHECK(n < 8 || memmem(p, n, &FUZZ_KEY[i], 8) == NULL);
     FUZZ_CHECK(n == strlen(p) && !fuzz_holds(p, n, FUZZ_PROMPT) && !fuzz_holds(p, n, FUZZ_REPLY));
 }
 

@@ -36,21 +36,22 @@ static int k_fcntl(int fd, int cmd, int arg);
 static int k_getsockopt(int fd, int level, int name, void *v, socklen_t *n);
 static int k_setsockopt(int fd, int level, int name, const void *v, socklen_t n);
 static int k_close(int fd);
-#define socket k_socket
-#define connect k_connect
-#define send k_send
-#define recv k_recv
-#define poll k_poll
-#define epoll_create1 k_epoll_create1
-#define epoll_ctl k_epoll_ctl
-#define epoll_wait k_epoll_wait
+/* as functions: members of these names are left alone */
+#define socket(f, t, p) k_socket((f), (t), (p))
+#define connect(fd, a, n) k_connect((fd), (a), (n))
+#define send(fd, p, n, f) k_send((fd), (p), (n), (f))
+#define recv(fd, p, n, f) k_recv((fd), (p), (n), (f))
+#define poll(p, n, ms) k_poll((p), (n), (ms))
+#define epoll_create1(f) k_epoll_create1((f))
+#define epoll_ctl(s, o, fd, e) k_epoll_ctl((s), (o), (fd), (e))
+#define epoll_wait(s, e, n, ms) k_epoll_wait((s), (e), (n), (ms))
 #define K_PICK(a, b, c, name, ...) name
 #define K_FCNTL2(fd, cmd) k_fcntl((fd), (cmd), 0)
 #define K_FCNTL3(fd, cmd, arg) k_fcntl((fd), (cmd), (arg))
 #define fcntl(...) K_PICK(__VA_ARGS__, K_FCNTL3, K_FCNTL2, 0)(__VA_ARGS__)
-#define getsockopt k_getsockopt
-#define setsockopt k_setsockopt
-#define close k_close
+#define getsockopt(fd, l, o, v, n) k_getsockopt((fd), (l), (o), (v), (n))
+#define setsockopt(fd, l, o, v, n) k_setsockopt((fd), (l), (o), (v), (n))
+#define close(fd) k_close((fd))
 #include "fuzz.h"
 
 enum { K_FREE, K_UDP, K_TCP, K_EPOLL };
@@ -72,6 +73,10 @@ static struct {
     fuzz_in in;
     k_fd fd[K_FDS];
     int waits, any;                            /* may wait; the input has said addresses of its own */
+    int no_sets;                               /* epoll_create1() always fails */
+    int polls_fail;                            /* also those that do not wait */
+    struct { int set, fd; struct epoll_event e; } reg[100];       /* what the epoll sets hold */
+    int regs;
     uint64_t until;                            /* not beyond */
 } k;
 
@@ -230,9 +235,17 @@ static ssize_t k_recv(int fd, void *p, size_t n, int flags) {
 }
 
 /* When this can go on. */
-static uint64_t k_due(k_fd *f) {
+static uint64_t k_due(int fd) {
+    k_fd *f = k_of(fd);
     uint64_t first = UINT64_MAX;
     int i;
+    if (f->kind == K_EPOLL) {                  /* a set within a set holds sockets only */
+        for (i = 0; i < k.regs; i++) {
+            uint64_t due = k.reg[i].set == fd && k_of(k.reg[i].fd)->kind != K_EPOLL ? k_due(k.reg[i].fd) : UINT64_MAX;
+            if (due < first) first = due;
+        }
+        return first;
+    }
     if (f->kind == K_TCP) return k_state(f) == 1 ? f->at : fuzz_sys.now;
     for (i = 0; i < f->mails; i++) if (f->mail[i].at < first) first = f->mail[i].at;
     return first;
@@ -244,16 +257,19 @@ static int k_poll(struct pollfd *p, nfds_t n, int ms) {
     int ready = 0;
     FUZZ_CHECK(ms == 0 || k.waits);
     for (i = 0; i < n; i++) {
-        uint64_t due = p[i].fd < 0 ? UINT64_MAX : k_due(k_of(p[i].fd));
+        uint64_t due = p[i].fd < 0 ? UINT64_MAX : k_due(p[i].fd);
         if (due < first) first = due;
     }
-    if (ms != 0 && fuzz_byte(&k.in) == 255) return k_fail(EINTR);
+    if (ms != 0 || k.polls_fail) {
+        unsigned op = fuzz_byte(&k.in);
+        if (op > 253) return k_fail(op == 255 ? EINTR : ENOMEM);
+    }
     if (ms > 0 && first > fuzz_sys.now + (uint64_t)ms) first = fuzz_sys.now + (uint64_t)ms;
     if (ms != 0) FUZZ_CHECK(first != UINT64_MAX);               /* it would wait for ever */
     if (ms != 0 && first > fuzz_sys.now) fuzz_sys.now = first;
     FUZZ_CHECK(fuzz_sys.now <= k.until);
     for (i = 0; i < n; i++) {
-        p[i].revents = p[i].fd >= 0 && k_due(k_of(p[i].fd)) <= fuzz_sys.now ? p[i].events : 0;
+        p[i].revents = p[i].fd >= 0 && k_due(p[i].fd) <= fuzz_sys.now ? p[i].events : 0;
         ready += p[i].revents != 0;
     }
     return ready;
@@ -261,21 +277,40 @@ static int k_poll(struct pollfd *p, nfds_t n, int ms) {
 
 static int k_epoll_create1(int flags) {
     (void)flags;
-    return fuzz_byte(&k.in) == 255 ? k_fail(EMFILE) : k_new(K_EPOLL);
+    return k.no_sets || fuzz_byte(&k.in) == 255 ? k_fail(EMFILE) : k_new(K_EPOLL);
 }
 
 static int k_epoll_ctl(int set, int op, int fd, struct epoll_event *e) {
-    FUZZ_CHECK(k_of(set)->kind == K_EPOLL && op == EPOLL_CTL_ADD && k_of(fd)->kind != K_EPOLL && e->events != 0);
-    return fuzz_byte(&k.in) == 255 ? k_fail(ENOMEM) : 0;
+    FUZZ_CHECK(k_of(set)->kind == K_EPOLL && op == EPOLL_CTL_ADD && set != fd && k_of(fd)->kind != K_FREE && e->events != 0);
+    if (fuzz_byte(&k.in) == 255) return k_fail(ENOMEM);
+    if (k.regs < 100) {
+        k.reg[k.regs].set = set;
+        k.reg[k.regs].fd = fd;
+        k.reg[k.regs++].e = *e;
+    }
+    return 0;
 }
 
+/* Of the set that llm_wait() makes for more connections than one poll() takes: each entry once (EPOLLONESHOT). */
 static int k_epoll_wait(int set, struct epoll_event *e, int n, int ms) {
-    (void)set;
-    (void)e;
-    (void)n;
-    (void)ms;
-    FUZZ_CHECK(!"only for many connections");
-    return -1;
+    unsigned op = fuzz_byte(&k.in);
+    uint64_t first = UINT64_MAX;
+    int i, got = 0;
+    FUZZ_CHECK(k_of(set)->kind == K_EPOLL && n > 0 && (ms == 0 || k.waits));
+    if (op > 253) return k_fail(op == 255 ? EINTR : EBADF);
+    for (i = 0; i < k.regs; i++) {
+        uint64_t due = k.reg[i].set == set && k.reg[i].e.events ? k_due(k.reg[i].fd) : UINT64_MAX;
+        if (due < first) first = due;
+    }
+    if (ms != 0 && first > fuzz_sys.now + (uint64_t)ms) first = fuzz_sys.now + (uint64_t)ms;
+    if (ms != 0 && first > fuzz_sys.now) fuzz_sys.now = first;
+    FUZZ_CHECK(fuzz_sys.now <= k.until);
+    for (i = 0; i < k.regs && got < n; i++) {
+        if (k.reg[i].set != set || k.reg[i].e.events == 0 || k_due(k.reg[i].fd) > fuzz_sys.now) continue;
+        e[got++] = k.reg[i].e;
+        k.reg[i].e.events = 0;
+    }
+    return got;
 }
 
 static int k_fcntl(int fd, int cmd, int arg) {
@@ -302,8 +337,16 @@ static int k_setsockopt(int fd, int level, int name, const void *v, socklen_t n)
 }
 
 static int k_close(int fd) {
+    int i;
     k_of(fd)->kind = K_FREE;
+    for (i = k.regs; i-- > 0;) if (k.reg[i].set == fd || k.reg[i].fd == fd) k.reg[i] = k.reg[--k.regs];
     return 0;
+}
+
+/* Every error has words of its own. */
+static void k_words(void) {
+    int i;
+    for (i = 0; i < 140; i++) FUZZ_CHECK(llmi_net_errno(i) != NULL && llmi_net_errno(i)[0] != 0);
 }
 
 /* The connection that won: open, waiting, and to an address that somebody has named. */
@@ -327,10 +370,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     unsigned a = fuzz_byte(&in), b = fuzz_byte(&in), most = fuzz_byte(&in);
     llm_net_conn c;
     int host = (int)(a & 7), r = 0, rounds = 0, ms = waits[b & 3], i;
+    char name[260];
     memset(&k, 0, sizeof k);
     memset(&c, 0, sizeof c);
     memset(&fuzz_sys, 0, sizeof fuzz_sys);
     k.in = in;
+    k.polls_fail = (b & 32) != 0;
+    k.no_sets = (b & 128) != 0;
+    snprintf(name, sizeof name, "%s", hosts[host]);
+    if (a & 32 && host == 5) {                 /* as long as a name can be: no search domain fits behind it */
+        for (i = 0; i < 250; i++) name[i] = i % 60 == 59 ? '.' : 'n';
+        name[i] = 0;
+    }
+    k_words();
+    FUZZ_CHECK(LLM_NET_WHY(NULL, &c)[0] == 0);
     fuzz_sys.now = 1000000;
     fuzz_sys.resolv = confs[a >> 3 & 3];
     fuzz_sys.file = hosts_file;
@@ -339,30 +392,35 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     while (r == 0 && rounds++ < 2000 && fuzz_sys.now < 1000000 + 3600000) {
         k.waits = ms > 0;
         k.until = fuzz_sys.now + (uint64_t)ms;
-        r = LLM_NET_OPEN(NULL, &c, hosts[host], 443, ms);
+        r = LLM_NET_OPEN(NULL, &c, name, 443, ms);
         FUZZ_CHECK(r == 0 || r == 1 || r == LLM_NET_NO_HOST || r == LLM_NET_REFUSED || r == LLM_NET_FAILED);
         FUZZ_CHECK(LLM_NET_WHY(NULL, &c) != NULL && (r >= 0 || LLM_NET_WHY(NULL, &c)[0] != 0));
         if (r != 0) break;
         if (b & 4) {
-            unsigned serial = LLM_NET_SERIAL(NULL, &c);
             int fd = LLM_NET_FD(NULL, &c);
+            unsigned serial = LLM_NET_SERIAL(NULL, &c);
             FUZZ_CHECK(fd == -1 || k_of(fd)->kind != K_FREE);
-            FUZZ_CHECK(serial == LLM_NET_SERIAL(NULL, &c) && fd == LLM_NET_FD(NULL, &c));
+            if (fd >= 0) FUZZ_CHECK(serial == LLM_NET_SERIAL(NULL, &c) && fd == LLM_NET_FD(NULL, &c));
         }
         FUZZ_CHECK(LLM_NET_WANTS(NULL, &c) != 0);
         i = LLM_NET_TIMER_MS(NULL, &c);
         if (b & 8) {                           /* as llm_wait() does it */
-            llm_wait_item item[2];
+            static llm_wait_item item[70];      /* more than one poll() takes: an epoll set */
+            int n = b & 64 ? 70 : b & 16 ? 2 : 1, j, ready;
             memset(item, 0, sizeof item);
-            item[0].conn = &c;
-            item[0].wants = LLM_NET_WANTS(NULL, &c);
-            item[1].conn = NULL;
+            for (j = 0; j < n; j += 3) {
+                item[j].conn = &c;
+                item[j].wants = LLM_NET_WANTS(NULL, &c);
+            }
             k.waits = 1;
             k.until = fuzz_sys.now + 1000;
-            (void)LLM_NET_WAIT(NULL, item, (b & 16) ? 2 : 1, i >= 0 && i < 1000 ? i : 1000);
+            ready = LLM_NET_WAIT(NULL, item, (size_t)n, i >= 0 && i < 1000 ? i : 1000);
+            FUZZ_CHECK(ready <= n);
+            for (j = 0; j < n; j++) FUZZ_CHECK(item[j].conn != NULL || !item[j].ready || ready < 0);
             k.waits = 0;
         } else if (ms == 0) {
             fuzz_sys.now += i >= 0 && i < 500 ? (uint64_t)i + 1 : 500;
+            (void)LLM_NET_TIMER_MS(NULL, &c);
         }
     }
     if (r == 1) {

@@ -176,7 +176,9 @@ static void https_seeds(void) {
         "HTTP/1.1 401 No\r\nContent-Length: 36\r\n\r\n{\"error\":{\"message\":\"no such key\"}}\xFF" "n\xFF" "r",
         "\xFF" "b\x10" OK_HEAD DELTA("stuck") "data: [DONE]\n\n\xFF" "c",
         "\xFF" "s\x04", "\xFF" "s\x30" "HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\n{}", "\xFF" "b\x04" "\xFF" "r",
-        "\xFF" "b\x40" "\xFF" "c", "\xFF" "c"
+        "\xFF" "b\x40" "\xFF" "c", "\xFF" "c",
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 71\r\n\r\n"
+        "{\"choices\":[{\"message\":{\"content\":\"fine\"},\"finish_reason\":\"stop\"}]}    \xFF" "c"
     };
     static const unsigned short at[] = {0, 3, 5, 60, 100, 700, 1100, 1150, 1200, 1230, 1260, 1300, 1400, 1500};
     static const char raw[] = "\x16\x03\x03\x00\x2C\x02\x00\x00\x28\x03\x03" "01234567890123456789012345678901" "\x00\xC0\x2B\x00\x00\x00"
@@ -215,6 +217,7 @@ static void https_seeds(void) {
         memset(options, 0, sizeof options);
         options[0] = (char)(0x30 | k);
         seed("https", options, 8, raw, sizeof raw - 1 - k * 7);
+        seed("https", options, 8, "\x15\x03\x03\x00\x02\x01\x00", 7);
         seed("https", options, 8, "HTTP/1.1 400 this is not TLS\r\n\r\n", k == 0 ? 33 : 4);
     }
     for (k = 0; k < sizeof proxies / sizeof proxies[0]; k++) {
@@ -471,22 +474,29 @@ static void dns_seeds(void) {
     packet_seeds();
 }
 
-/* Ways for system calls to end: mostly good, then each of the failures somewhere. */
+/* A socket that connects at once and cannot be made to wait; ways for system calls to end: mostly good, then each of the failures somewhere. */
 static void dial_seeds(void) {
+    char no[80];
     unsigned x = 12345, host, k, i;
     for (host = 0; host < 8; host++) {
-        for (k = 0; k < 24; k++) {
+        for (k = 0; k < 48; k++) {
             char options[3], calls[80];
-            options[0] = (char)(host | (k & 3) << 3);
+            options[0] = (char)(host | (k & 3) << 3 | (k & 4) << 3);
             options[1] = (char)(k * 5 + host);
             options[2] = (char)(k == 7 ? 3 : 0);
             for (i = 0; i < sizeof calls; i++) {
                 x = x * 1103515245u + 12345u;
-                calls[i] = (char)((x >> 16 & 255) < k * 4 ? 240 + (x >> 24 & 15) : x >> 24 & 31);
+                calls[i] = (char)((x >> 16 & 255) < k * 2 ? 240 + (x >> 24 & 15) : x >> 24 & 31);
             }
             seed("dial", options, 3, calls, sizeof calls);
         }
     }
+    memset(no, 2, sizeof no);                /* no such name, each time */
+    seed("dial", "\x35\x03\0", 3, no, sizeof no);
+    seed("dial", "\x34\x07\0", 3, no, sizeof no);
+    seed("dial", "\x04\x84\0", 3, "\0", 1);   /* silence, and no descriptor that shows all sockets */
+    seed("dial", "\0\0\0", 3, "\0\0\4\xFF", 4);
+    seed("dial", "\0\0\0", 3, "\0\0\4\0\xFF", 5);
 }
 
 int main(int argc, char **argv) {
