@@ -158,6 +158,9 @@ static const char *f_getenv(void *ctx, const char *name);
 static inline long f_file(void *ctx, const char *path, size_t offset, void *buf, size_t n);
 static void f_log(void *ctx, int level, const char *p, size_t n);
 
+#undef LLM_MALLOC /* of msan/unwritten.h */
+#undef LLM_REALLOC
+#undef LLM_FREE
 #define LLM_MALLOC(ctx, n)                       f_malloc((ctx), (n))
 #define LLM_REALLOC(ctx, p, old, n)              f_realloc((ctx), (p), (old), (n))
 #define LLM_FREE(ctx, p, n)                      f_free((ctx), (p), (n))
@@ -169,7 +172,9 @@ static void f_log(void *ctx, int level, const char *p, size_t n);
 #define LLM_FILE_READ(ctx, path, offset, buf, n) f_file((ctx), (path), (offset), (buf), (n))
 #define LLM_LOG(ctx, level, p, n)                f_log((ctx), (level), (p), (n))
 #define LLM_CA_FILES                             "absent-1.pem", "absent-2.pem"
-#define T_NO_MEMORY_HOOKS
+#ifndef T_NO_MEMORY_HOOKS
+    #define T_NO_MEMORY_HOOKS
+#endif
 #include "t.h"
 #include "t_cases.h"
 
@@ -328,6 +333,9 @@ static void *f_take_block(size_t n) {
     w.allocs++;
     w.bytes += n;
     memset(b + 1, 0xA5, n);
+#ifdef T_UNWRITTEN
+    T_UNWRITTEN(b + 1, n);
+#endif
     return b + 1;
 }
 

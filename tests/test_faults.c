@@ -60,8 +60,9 @@ static void pki_load(void) {
     pki.roots = t_read_file("data/pki/roots.pem", &pki.roots_len);
 }
 
-/* In the place of BearSSL's: no other source of randomness than LLM_RANDOM, so that all runs are alike. */
-br_prng_seeder br_prng_seeder_system(const char **name) {
+/* In the place of BearSSL's: no other source of randomness than LLM_RANDOM, so that all runs are alike. Weak: where
+   BearSSL is linked as objects its own stands beside it. */
+__attribute__((weak)) br_prng_seeder br_prng_seeder_system(const char **name) {
     if (name) *name = "none";
     return 0;
 }
