@@ -12,21 +12,9 @@ skip() {
     exit 77
 }
 
-command -v npm >/dev/null 2>&1 || skip npm
-command -v node >/dev/null 2>&1 || skip node
 [ -x "$mock" ] || { echo "no $mock: make -C tools mock"; exit 1; }
 mkdir -p "$dir"
-if [ ! -x "$dir/node_modules/node/bin/node" ] || [ ! -d "$dir/node_modules/openai" ]; then
-    # No lock file: it would hold addresses. The node package puts its program in place with an install script.
-    (cd "$dir" && echo '{"private":true}' > package.json &&
-        npm install --no-audit --no-fund --no-package-lock --loglevel=error openai@7 node@24 >install.log 2>&1) ||
-        { tail -n 5 "$dir/install.log"; skip "the npm packages openai and node"; }
-fi
-node=$dir/node_modules/node/bin/node
-[ -x "$node" ] || node=$(find "$dir/node_modules" -path '*/bin/node' -type f | head -n 1)
-[ -x "$node" ] || node=$(command -v node)
-major=$("$node" -p 'process.versions.node.split(".")[0]')
-[ "$major" -ge 22 ] || skip "node 22 or later"
+node=$(sh tests/npm/get_node.sh 2> "$dir/why") || { cat "$dir/why"; skip "$(tail -n 1 "$dir/why")"; }
 
 cp tests/npm/client.mjs "$dir/client.mjs" # beside node_modules, so that the import finds them
 ready=$dir/ready.$$

@@ -133,7 +133,7 @@ for (const c of cases) {
   console.log(`DIFFERENT (llhttp): ${c.name}\n    ours:   ${JSON.stringify(a)}\n    theirs: ${JSON.stringify(b)} ${code}`);
 }
 for (const [name, k] of known) {
-  if (k.met) continue;
+  if (k.met || k.reason.startsWith('not every llhttp 9: ')) continue;
   findings++;
   console.log(`on the list of differences, and none: ${name}`);
 }

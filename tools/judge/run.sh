@@ -11,11 +11,11 @@ root=$(cd ../.. && pwd)
 HDR=${HDR:-$root}
 CC=${CC:-cc}
 out=${BUILD:-$root/build}/judge
-for tool in node python3; do
-    command -v $tool > /dev/null 2>&1 || { echo "SKIPPED judge: needs $tool"; exit 77; }
-done
-# toWellFormed() and isUtf8()
-node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)' || { echo "SKIPPED judge: needs node 20"; exit 77; }
+command -v python3 > /dev/null 2>&1 || { echo "SKIPPED judge: needs python3"; exit 77; }
+# toWellFormed() and isUtf8() came with version 20
+NODE=node
+node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)' 2> /dev/null ||
+    NODE=$(sh "$root/tests/npm/get_node.sh" 2> /dev/null) || { echo "SKIPPED judge: needs node 20, or npm to get it"; exit 77; }
 rm -rf "$out"
 mkdir -p "$out" || exit 1
 T=$out
@@ -58,13 +58,13 @@ python3 texts.py print > "$T/doubles"
 
 if [ "${1:-}" != planted ]; then
     (
-        judged utf8-node-1 "$T/ours" "utf8 0 127" node judge.mjs utf8 0 127
-        judged utf8-long-node "$T/ours" utf8-long node judge.mjs utf8-long
+        judged utf8-node-1 "$T/ours" "utf8 0 127" "$NODE" judge.mjs utf8 0 127
+        judged utf8-long-node "$T/ours" utf8-long "$NODE" judge.mjs utf8-long
         input=json
-        judged json-node "$T/ours" json node judge.mjs json "$T/json"
+        judged json-node "$T/ours" json "$NODE" judge.mjs json "$T/json"
     ) & jobs=$!
     (
-        judged utf8-node-2 "$T/ours" "utf8 128 255" node judge.mjs utf8 128 255
+        judged utf8-node-2 "$T/ours" "utf8 128 255" "$NODE" judge.mjs utf8 128 255
         judged utf8-long-python "$T/ours" utf8-long python3 judge.py utf8-long
     ) & jobs="$jobs $!"
     # the decoder of python knows the same rule: the lead bytes, where the rule is
@@ -75,7 +75,7 @@ if [ "${1:-}" != planted ]; then
     jobs=
     verdict utf8-node-1 utf8-node-2 utf8-long-node utf8-long-python utf8-python json-node json-python print-python
     grep -h '^  known difference' "$T/json-node.out" "$T/json-python.out"
-    node http.mjs "$root/tests/data/http/responses.txt" http_differences.txt > "$T/http.out" 2>&1
+    "$NODE" http.mjs "$root/tests/data/http/responses.txt" http_differences.txt > "$T/http.out" 2>&1
     case $? in
         0) ok; tail -n 1 "$T/http.out" ;;
         77) tail -n 1 "$T/http.out"; [ "${LLM_CI:-0}" != 1 ] || bad "http: another llhttp" ;;
@@ -103,14 +103,14 @@ planted() {
     else bad "planted: $name is not reported" "$T/planted.out"; fi
     rm -f "$T/planted.died"
 }
-planted "surrogates as UTF-8" 's/if (p\[0\] == 0xED) hi = 0x9F;/if (p[0] == 0xED) hi = 0xA0;/' "utf8 237 237" node judge.mjs utf8 237 237
+planted "surrogates as UTF-8" 's/if (p\[0\] == 0xED) hi = 0x9F;/if (p[0] == 0xED) hi = 0xA0;/' "utf8 237 237" "$NODE" judge.mjs utf8 237 237
 planted "U+110000" 's/if (p\[0\] == 0xF4) hi = 0x8F;/if (p[0] == 0xF4) hi = 0x90;/' utf8-long python3 judge.py utf8-long
 planted "an overlong form" 's/if (p\[0\] == 0xE0) lo = 0xA0;/if (p[0] == 0xE0) lo = 0x9F;/' "utf8 224 224" python3 judge.py utf8 224 224
-planted "U+FFFD for each byte" '/LLMI_FN size_t llmi_utf8_next/,/^}/s/\*bad = i;/*bad = 1;/' "utf8 225 225" node judge.mjs utf8 225 225
+planted "U+FFFD for each byte" '/LLMI_FN size_t llmi_utf8_next/,/^}/s/\*bad = i;/*bad = 1;/' "utf8 225 225" "$NODE" judge.mjs utf8 225 225
 planted "one U+FFFD too few at the end" 's/len = bad != 0 ? bad : (size_t)(end - s);/len = bad != 0 ? bad : (size_t)(end - s) - 1 + (end - s == 1);/' \
-    "utf8 240 240" node judge.mjs utf8 240 240
+    "utf8 240 240" "$NODE" judge.mjs utf8 240 240
 input='strings'
-planted "US (0x1F) in a string" '/^LLMI_FN .*llmi_plain_end(/,/^}/s/\*p >= 0x20/*p >= 0x1F/' json node judge.mjs json "$T/strings" part
+planted "US (0x1F) in a string" '/^LLMI_FN .*llmi_plain_end(/,/^}/s/\*p >= 0x20/*p >= 0x1F/' json "$NODE" judge.mjs json "$T/strings" part
 planted "a pair of surrogates read wrongly" 's/u = 0x10000 + (((uint32_t)j->high/u = 0x10001 + (((uint32_t)j->high/' json python3 judge.py json "$T/strings" part
 input='deep'
 planted "one level more" '' json python3 judge.py json "$T/deep" part
