@@ -36,7 +36,7 @@ static int s_close(int fd);
 #define LLM_HOSTS_FILE  "the/hosts"
 #define LLM_RESOLV_CONF "the/resolv.conf"
 #define socket          s_socket
-#define connect         s_connect
+#define connect(fd, a, n) s_connect((fd), (a), (n))      /* members of this name are left alone */
 #define send            s_send
 #define recv            s_recv
 #define setsockopt      s_setsockopt

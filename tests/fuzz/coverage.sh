@@ -7,6 +7,9 @@ cd "$(dirname "$0")" || exit 1
 out=$1 data=$2 header=$3 suites=$4 names=$5
 cov=$out/cov
 failed=0 ran=0 objects=
+# as in run.sh: what is set for the user's own programs must not reach the tests
+unset OPENAI_API_KEY OPENAI_BASE_URL OPENAI_ORG_ID OPENAI_PROJECT_ID OPENAI_MODEL SSL_CERT_FILE SSL_CERT_DIR
+unset http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
 rm -f "$cov"/*.raw
 for name in $suites; do
     # from tests/, as run.sh does; children write profiles of their own
