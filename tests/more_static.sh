@@ -1,7 +1,8 @@
 #!/bin/sh
-# extra_static.sh: gcc -fanalyzer, clang-tidy and cppcheck read the implementation, with TLS and without. Any finding
-# that is not in the list below is a failure. A defect is planted behind the header, and each tool has to report it:
-# otherwise it has not looked.
+# more_static.sh [all]: gcc -fanalyzer, clang-tidy and cppcheck read the implementation. Any finding that is not in the
+# list below is a failure, and so is a line of the list that no finding needs any more (all). A defect is planted behind
+# the header, and each tool has to report it: otherwise it has not looked. Each tool reads the build with TLS, which has
+# all of the code; "all" (extra_static.sh) reads the one without TLS too. The seconds are of processor time.
 cd "$(dirname "$0")" || exit 1
 root=$(cd .. && pwd)
 build=${BUILD:-$root/build}
@@ -15,6 +16,16 @@ T=$(mktemp -d "${TMPDIR:-/tmp}/llm_static.XXXXXX") || exit 1
 trap 'rm -rf "$T"' EXIT
 trap 'exit 1' HUP INT TERM
 passed=0 failed=0
+used_before=0
+: > "$T/needed"
+
+# seconds of processor time since the last call
+used() {
+    times > "$T/times"
+    total=$(sed -n '2s/[ms]/ /gp' "$T/times" | awk '{ printf "%d", $1 * 60 + $2 + $3 * 60 + $4 }')
+    echo $((total - used_before)) > "$T/used"
+    used_before=$total
+}
 
 # What was looked at and is right as it is: check @ a part of the source line @ why.
 # Of clang-tidy's checks these are left out whole: easily-swappable-parameters (an opinion on every function with two
@@ -33,9 +44,13 @@ bugprone-narrowing-conversions@llmi_text_putc(t, i < 0 || i >= n ? '0' : digits[
 bugprone-implicit-widening-of-multiplication-result@months + 3 * month@at most 36
 bugprone-implicit-widening-of-multiplication-result@(r[0] * 256 + r[1])@at most 65535, and 4 * 65536
 misc-redundant-expression@!LLMI_HAS_TLS && !LLMI_NET_SECURE@two options that are both 0 in this build
+bugprone-narrowing-conversions@i + b > p->plain_n ? '=' : set[@both are chars
+bugprone-misplaced-widening-cast@(long long)(e->retry_after_ms / 1000@int64_t already
 concurrency-mt-unsafe@LLM_GETENV(@getenv: safe unless another thread calls setenv, and a hook
 knownConditionTrueFalse@if (c == '.') return next[step][2];@c is unsigned: below '0', c - '0' is huge
 knownConditionTrueFalse@c - '0' < 10 || c == '-'@the same
+knownConditionTrueFalse@if (n - i >= 3 && memcmp(s + i, "://", 3) == 0) {@i < n: the loop above can end before n
+duplicateCondition@if (got > 0) return LLMI_STEP_AGAIN;@two lines that read better apart
 ctunullpointer@char buf[sizeof e->message];@sizeof does not read
 unassignedVariable@size_t i;@its loop is gone without TLS
 END
@@ -65,7 +80,7 @@ judge() {
         ok=0
         while IFS=@ read -r id text why; do
             case ",$check," in
-                *",$id,"*) case $line in *"$text"*) ok=1; break ;; esac ;;
+                *",$id,"*) case $line in *"$text"*) ok=1; echo "$id@$text@$why" >> "$T/needed"; break ;; esac ;;
             esac
         done < "$T/justified"
         if [ $ok = 1 ]; then known=$((known + 1)); else
@@ -87,12 +102,16 @@ judge() {
     fi
     failed=$((failed + bad))
     [ $bad -ne 0 ] || passed=$((passed + 1))
-    echo "$1: $known findings that the list explains, $bad others"
+    used
+    echo "$1: $known findings that the list explains, $bad others, $(cat "$T/used") s"
 }
 
 # gcc: on its level 1, where it follows more functions than on 2
-for tls in "" -DLLM_NO_TLS; do
-    timeout 300 gcc -std=c99 -O1 -Wall -Wextra -fanalyzer -fdiagnostics-plain-output -fanalyzer-verbosity=0 $tls \
+builds=with
+[ "${1:-}" != all ] || builds="with without"
+for tls in $builds; do
+    if [ $tls = with ]; then tls=; else tls=-DLLM_NO_TLS; fi
+    timeout 580 gcc -std=c99 -O1 -Wall -Wextra -fanalyzer -fdiagnostics-plain-output -fanalyzer-verbosity=0 $tls \
         -DLLM_OPENAI_IMPLEMENTATION -isystem "$build/bearssl/inc" -x c -c -o /dev/null "$T/llm_openai.h" > "$T/out" 2>&1
     judge "gcc -fanalyzer${tls:+ }$tls" $? planted
 done
@@ -101,17 +120,20 @@ done
 # in the build with TLS; the bound on its states is a third of the time and has cost no finding.
 plain='bugprone-*,cert-*,misc-*,concurrency-*,portability-*,-bugprone-easily-swappable-parameters'
 tidy() {
-    timeout 300 "$tidy" --quiet --checks="-*,$1" "$T/llm_openai.h" -- -x c -std=c99 $2 -DLLM_OPENAI_IMPLEMENTATION \
+    timeout 580 "$tidy" --quiet --checks="-*,$1" "$T/llm_openai.h" -- -x c -std=c99 $2 -DLLM_OPENAI_IMPLEMENTATION \
         -isystem "$build/bearssl/inc" -Xclang -analyzer-config -Xclang max-nodes=60000 > "$T/out" 2>&1
 }
 tidy "clang-analyzer-*,$plain" ""
 judge clang-tidy $? planted
-tidy "$plain" -DLLM_NO_TLS
-judge "clang-tidy -DLLM_NO_TLS" $? ""
+if [ "${1:-}" = all ]; then
+    tidy "$plain" -DLLM_NO_TLS
+    judge "clang-tidy -DLLM_NO_TLS" $? ""
+fi
 
 # cppcheck: without the system's headers, so with what they and the compiler define on Linux
-for tls in "" -DLLM_NO_TLS; do
-    timeout 300 cppcheck -q --std=c99 --language=c --platform=unix64 --library=posix --library=gnu --max-configs=1 \
+for tls in $builds; do
+    if [ $tls = with ]; then tls=; else tls=-DLLM_NO_TLS; fi
+    timeout 580 cppcheck -q --std=c99 --language=c --platform=unix64 --library=posix --library=gnu --max-configs=1 \
         --enable=warning,style,portability --suppress=missingIncludeSystem --suppress=variableScope \
         --suppress=clarifyCalculation --suppress=redundantContinue \
         --template='{file}:{line}: {severity}: {message} [{id}]' \
@@ -121,5 +143,13 @@ for tls in "" -DLLM_NO_TLS; do
     judge "cppcheck${tls:+ }$tls" $? planted
 done
 
+if [ "${1:-}" = all ]; then
+    grep -vxFf "$T/needed" "$T/justified" > "$T/gone"
+    while IFS= read -r line; do
+        failed=$((failed + 1))
+        echo "FAILED: no finding needs this line any more: $line"
+    done < "$T/gone"
+    passed=$((passed + 1))
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
