@@ -50,6 +50,7 @@ planted() {
             passed=$((passed + 1))
         fi
     done
+    cat "$T/bad.$name.out" >> "$T/reported.$name"
     rm -rf "$T/bad"
     cp -r "$T/clean" "$T/bad"
 }
@@ -91,6 +92,9 @@ planted check_names.sh '#undef LLMI_PLANTED$' '#undef LLMI_PLANTED_STALE' '^ +T 
     '^ +[bB] .*inner' '^ +[bB] llmi_planted_global' 'llmi__planted' '^ +LLMI_PLANTED$' '^ +PLANTED_MACRO' '^ +sprintf' \
     '^ +planted_type' '^ +planted_tag' '^ +PLANTED_CONSTANT' '^ +planted_callback'
 
+in_decl 'int llm_planted_broken('
+planted check_names.sh 'does not compile'
+
 # ---- order of the sections ---------------------------------------------------------------------------------------------
 edit 's{(/\* =+\n   >>error\b)}{LLMI_FN void llmi_planted_up(void) { llmi_planted_down(); (void)llm_version(); }\n$1}'
 in_impl 'LLMI_FN void llmi_planted_down(void) { }
@@ -104,7 +108,14 @@ planted check_layers.sh 'implicit declaration of function .?llmi_planted_down|un
 in_impl '/* ============================================================================================================
    >>planted-section                                                                                    not in the map
    ============================================================================================================ */'
-planted check_layers.sh '> planted-section'
+in_impl '/* ============================================================================================================
+   >>util                                                                                                a second time
+   ============================================================================================================ */'
+planted check_layers.sh '> planted-section' '^ +util$'
+edit 's/^   >>/   > >/mg'
+planted check_layers.sh 'no sections found'
+edit 's/^#ifdef LLM_OPENAI_IMPLEMENTATION$/#if defined(LLM_OPENAI_IMPLEMENTATION)/mg; s/^   >>(?!util|error|end)/   > >/mg'
+planted check_layers.sh 'no #ifdef LLM_OPENAI_IMPLEMENTATION'
 
 # ---- options, README rows, version -------------------------------------------------------------------------------------
 in_impl '#ifndef LLM_PLANTED_LIMIT
@@ -118,31 +129,48 @@ printf '| `LLM_MALLOC(ctx, n)` | x |\n| `LLM_PLANTED_ROW2(ctx)` | y |\n' >> "$T/
 planted check_options.sh '^ +LLM_PLANTED_LIMIT' '^ +LLM_PLANTED_HOOK' '^ +LLM_PLANTED_ROW$' '^ +LLM_PLANTED_ROW2' \
     "title line says ''"
 edit 's/(LLM_VERSION_STRING ")/${1}9/'
-planted check_options.sh 'LLM_VERSION_STRING is'
+edit 's{^/\* "[0-9.]+" \*/$}{/* "99.0.0" */}m'
+planted check_options.sh 'LLM_VERSION_STRING is' '^ +99\.0\.0$'
+edit 's/\(ctx\b/(context/g; s/\bdefined\(LLM_NET_/defined(LLMN_/g'
+rm -f "$T/bad/README.md"
+planted check_options.sh 'no hooks found' 'no README\.md'
 
 # ---- text --------------------------------------------------------------------------------------------------------------
 long=$(printf '%0120d' 0)
 {
     printf '/* T''ODO later */\n/* not impl''emented */\n\tx\ny \n/* /ro''ot/dir */\n'
     printf 'char k[] = "sk-proj-%s";\n' abcdefghijklmnopqrstuvwxyz0123
-    printf 'int %s;\nlast' "$long"
+    printf 'int %s;\n' "$long"
+    printf -- '-----BEGIN RSA PRIV''ATE KEY-----\n/* \001 */\n/* for n''ow */\n/* X''XX */\n/* /wo''rk/dir */\nlast'
 } > "$T/bad/tools/planted.c"
+mkdir "$T/bad/.git" "$T/bad/stray"
+edit 's/WITHOUT WARRANTY OF ANY KIND/with a warranty/'
 planted check_text.sh 'planted.c:1: unfinished' 'planted.c:2: unfinished' 'planted.c:3: tab' 'planted.c:4: blank' \
-    'planted.c:5: path' 'planted.c:6: looks like a key' 'planted.c:7: 1[0-9][0-9] columns' 'planted.c:8: no end of line'
+    'planted.c:5: path' 'planted.c:6: looks like a key' 'planted.c:7: 1[0-9][0-9] columns' 'planted.c:8: private key' \
+    'planted.c:9: byte 0' 'planted.c:10: unfinished' 'planted.c:11: unfinished' 'planted.c:12: path' \
+    'planted.c:13: no end of line' '^ +stray$' 'no licence text'
+rm -rf "$T/bad/tests" "$T/bad/tools" "$T/bad/README.md"
+planted check_text.sh 'hardly a file found'
 
 # ---- ways to include ---------------------------------------------------------------------------------------------------
 edit 's/#error "llm_openai.h: LLM_OPENAI_STATIC needs.*?\n/\n/'
 edit 's/#error "llm_openai.h: define all of LLM_MALLOC.*?\n/\n/'
+edit 's/#error "llm_openai.h: LLM_NET_(FD|WANTS).*?\n/\n/g'
+edit 's/#error "llm_openai.h: this system has no default (clock|source).*?\n/\n/g'
 in_decl 'void llm_planted_old(int new);
 inline long long llm_planted_inline(void);'
 in_impl 'LLMI_FN char *llmi_planted_cast(void *p) { return p; }'
 planted check_compile.sh 'LLM_OPENAI_STATIC without LLM_OPENAI_IMPLEMENTATION: compiles' \
     'hook group without LLM_FREE(: compiles|: fails, but not)' 'hook group of LLM_MALLOC alone(: compiles|: fails, but not)' \
-    'FAILED declarations, C\+\+98' 'FAILED implementation, c\+\+11'
+    'FAILED declarations, C\+\+98' 'FAILED implementation, c\+\+11' 'without net hooks: compiles' \
+    'freestanding build without a clock' 'freestanding build with TLS and without randomness'
 in_decl 'int llm_planted_defined = 1;'
 planted check_compile.sh 'C files in one program'
 edit 's/#ifndef LLM_OPENAI_C /#if 1 /'
 planted check_compile.sh 'implementation twice in one file'
+edit 's/llm_openai\.h: include it first/sorry/g'
+in_decl 'int llm_planted_broken('
+planted check_compile.sh 'neither compiles nor says what to do' 'FAILED declarations, C99$'
 
 # ---- warnings ----------------------------------------------------------------------------------------------------------
 in_impl 'LLMI_FN int llmi_planted_sign(size_t n) { return n; }'
@@ -151,5 +179,39 @@ in_impl '#ifdef LLM_NO_FILES
 LLMI_FN int llmi_planted_switch(int a) { int b; return 1; }
 #endif'
 planted check_matrix.sh 'llmi_planted_switch'
+
+# ---- nothing that a gate can say goes unproved: each of its sentences stands in one of the reports above -----------------
+# Without: what only the machine can cause.
+cat > "$T/machine" << 'END'
+no C++ compiler
+with TLS: no
+no $c
+END
+for gate in "$tools"/check_*.sh; do
+    name=$(basename "$gate")
+    # the longest part of each message that has no variable in it
+    perl -ne '
+        next if /^\s*#/;
+        while (/\b(?:bad|expect_empty|good|error|program|print) "((?:[^"\\]|\\.)*)"/g) {
+            my ($longest, $text) = ("", $1);
+            next if $& =~ /^print/ && $text !~ /^\$where: /;
+            $text =~ s/\\n//g;
+            $text =~ s/\\`/`/g;
+            $text =~ s/^\$where: //;
+            $text =~ s/\$\([^)]*$//;
+            for (split /\$\{?\w+(?:[:+][^}]*)?\}?|\$\([^)]*\)|\$\d/, $text) { $longest = $_ if length > length $longest }
+            print "$longest\n" if length $longest > 2;
+        }' "$gate" | sort -u > "$T/sentences"
+    [ -f "$T/reported.$name" ] || { echo "FAILED $name: no defect is planted for it"; failed=$((failed + 1)); }
+    while IFS= read -r sentence; do
+        if grep -qF -e "$sentence" "$T/reported.$name" 2> /dev/null; then passed=$((passed + 1)); continue; fi
+        while IFS= read -r known; do
+            case $sentence in "${known%%\$*}"*) continue 2 ;; esac
+        done < "$T/machine"
+        echo "FAILED $name: no planted defect makes it say '$sentence'"
+        failed=$((failed + 1))
+    done < "$T/sentences"
+done
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
