@@ -1584,7 +1584,7 @@ LLMI_FN llm_status llmi_fail_memory(llm_error *e) {
    an error is plain memory, and callers copy all of it. */
 LLMI_FN size_t llmi_redact(char *s, size_t n, const char *secret, size_t secret_len, int cut_off) {
     size_t from = 0, to = 0, part;
-    if (secret_len == 0) return n;
+    if (secret_len == 0 || n == 0) return n;      /* s may be NULL */
     while (from < n) {
         if (n - from >= secret_len && s[from] == secret[0] && memcmp(s + from, secret, secret_len) == 0) {
             memset(s + to, '*', llmi_min(secret_len, 3));

@@ -344,6 +344,7 @@ static void test_redact(void) {
     }
     memcpy(s, key, k); /* cut off behind a whole one */
     memcpy(s + k, key, 10);
+    CHECK_INT(llmi_redact(NULL, 0, key, k, 1), 0);      /* a text that never grew */
     n = llmi_redact(s, k + 10, key, k, 1);
     CHECK(n == 3 && memcmp(s, "***", 3) == 0);
     check_redact("anything", 8, "", 0, 1); /* no key */
