@@ -516,7 +516,10 @@ static void test_input(in_row *row) {
     char base[100];
     int well, timed = strcmp(row->status, "LLM_ERR_TIMEOUT") == 0;
     long start;
-    if (T_SLOW > 1 && strcmp(row->input, "handshake silence") == 0) return; /* 400 ms are too short for any handshake */
+    if (T_SLOW > 1 && strcmp(row->input, "handshake silence") == 0) { /* 400 ms are too short for any handshake */
+        row->done = 1;
+        return;
+    }
     t_case = row->line;
     t_mock_reset(&m);
     f.max_retries = -1;
