@@ -1,4 +1,4 @@
-/* eva.h - what the drivers for frama-c's EVA share (tests/extra_eva.sh runs them). The header is included with hooks that
+/* eva.h - what the drivers for frama-c's EVA share (tests/more_eva.sh runs them). The header is included with hooks that
    do nothing; with CUT defined it is a copy in which the definitions of some small functions have another name, NAME_own,
    and what stands here and in the driver takes their place: anything that their contract allows. That the functions keep
    to it is shown by the drivers *_leaf.c, which call them as they are. Why: EVA does not relate variables (p <= end, or

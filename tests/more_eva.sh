@@ -1,10 +1,10 @@
 #!/bin/sh
-# extra_eva.sh [NAME...]: frama-c's EVA over the readers of JSON, HTTP and server-sent events with any bytes in any pieces
+# more_eva.sh [NAME...]: frama-c's EVA over the readers of JSON, HTTP and server-sent events with any bytes in any pieces
 # (eva/*.c). EVA reports each place where it cannot show that nothing undefined happens: reading or writing out of bounds,
 # an index, a shift, a signed overflow, memory that is not initialised. Each report has to stand in eva/alarms.txt with
 # the reason why it cannot happen and what tests it; a line there that is no longer reported is a failure too. First a
 # defect is planted in each of the three layers, and must be reported by something that the list does not have.
-# EVA_LIST=1 prints the reports as lines for the list. Needs frama-c 25 (frama-c-base), takes some minutes.
+# EVA_LIST=1 prints the reports as lines for the list. Needs frama-c 25 (frama-c-base), about two minutes.
 cd "$(dirname "$0")" || exit 1
 root=$(cd .. && pwd)
 header=${HDR:-$root}/llm_openai.h
