@@ -8,7 +8,7 @@ header=${HDR:-$root}/llm_openai.h
 jobs=${JOBS:-$(nproc 2> /dev/null || echo 1)}
 CHAOS_PROXY=${CHAOS_PROXY:-$build/chaos_proxy}
 export CHAOS_PROXY
-unset MAKEFLAGS MFLAGS MAKELEVEL JOBS
+unset MAKEFLAGS MFLAGS MAKELEVEL JOBS ONLY
 skip() { echo "SKIPPED coverage: needs $1"; exit 77; }
 command -v clang > /dev/null 2>&1 || skip clang
 command -v llvm-cov > /dev/null 2>&1 || command -v llvm-cov-14 > /dev/null 2>&1 || skip "llvm-cov (Debian: llvm)"

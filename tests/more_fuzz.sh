@@ -7,7 +7,7 @@ build=${BUILD:-$root/build}
 header=${HDR:-$root}/llm_openai.h
 jobs=${JOBS:-$(nproc 2> /dev/null || echo 1)}
 seconds=${FUZZ_SECONDS:-4}
-unset MAKEFLAGS MFLAGS MAKELEVEL JOBS FUZZ_SECONDS
+unset MAKEFLAGS MFLAGS MAKELEVEL JOBS FUZZ_SECONDS ONLY
 T=$(mktemp -d "${TMPDIR:-/tmp}/llm_fuzz.XXXXXX") || exit 1
 trap 'rm -rf "$T"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -72,6 +72,8 @@ for name in $(cut -d@ -f1 "$T/defects"); do
     if [ -f "$T/$name.found" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 done
 make -s --no-print-directory ci HDR="${header%/*}" CI_SECONDS="$seconds" JOBS="$jobs" > "$T/ci.log" 2>&1
+status=$?
+before=$passed,$failed
 line=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$T/ci.log" | tail -n 1)
 grep -vE '^[0-9]+ passed, [0-9]+ failed$' "$T/ci.log"
 case $line in
@@ -81,5 +83,7 @@ case $line in
         failed=$((failed + ${line%% *})) ;;
     *) failed=$((failed + 1)) ;;
 esac
+# none was run, or it ended badly and does not say which
+[ "$before" != "$passed,$failed" ] && { [ $status -eq 0 ] || [ $failed -gt 0 ]; } || failed=$((failed + 1))
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]
