@@ -202,8 +202,9 @@
    no_proxy or NO_PROXY lists: names with all below them, addresses, blocks like 10.0.0.0/8, each with :port or
    without, or *. An https:// server is reached through a tunnel (CONNECT), so that the proxy sees its name and port
    and nothing else. An http:// request is the proxy's to read: with a key it is refused like any other http://.
-   User and password go to the proxy as Basic, in clear; they are kept like the key. What the proxy refuses is
-   LLM_ERR_CONNECTION with http_status 0: its 403 or 407 is no word of the API's. connect_timeout_ms covers it.
+   User and password go to the proxy as Basic, in clear; they are kept like the key. A tunnel that the proxy refuses is
+   LLM_ERR_CONNECTION with http_status 0: its 403 is no word of the API's. connect_timeout_ms covers it. With http://
+   only its 407 can be told from what the server says.
 
    STREAMING
    States of a call: START, OPEN, TUNNEL (of a proxy), HANDSHAKE, SEND, HEAD, BODY, TAIL, DONE; WAIT before another
@@ -313,7 +314,7 @@ LLM_API const char *llm_status_name(llm_status s);
 /* What went wrong. Plain memory: nothing to free, copy it as you like. Never holds the key. */
 typedef struct llm_error {
     llm_status status;
-    int        http_status;      /* of the server; 0 = no answer came. A proxy's refusal is none: see message */
+    int        http_status;      /* of the server; 0 = no answer came. A refused tunnel has none: see message  */
     int        retryable;        /* 1 = the same request may succeed later                                  */
     char       message[512];     /* for a person: what failed, on what, what to do. UTF-8, may be shortened */
     char       type[64];         /* error.type, error.code, error.param of the answer, "" if absent         */
@@ -6842,8 +6843,8 @@ LLMI_FN llmi_tls_x509 *llmi_x509_of(const br_x509_class **ctx) {
 
 /* Fewer than two dots: a wildcard for it would be one for a whole top-level domain. */
 LLMI_FN int llmi_x509_short_name(const char *name) {
-    const char *dot = strchr(name, '.');
-    return dot == NULL || strchr(dot + 1, '.') == NULL;
+    const char *end = name + strlen(name), *dot = llmi_find(name, end, '.');
+    return dot == end || llmi_find(dot + 1, end, '.') == end;
 }
 
 LLMI_FN void llmi_x509_start_chain(const br_x509_class **ctx, const char *server_name) {
@@ -7495,7 +7496,7 @@ LLMI_FN int llmi_tls_say_why(llm_text *t, const llmi_tls_x509 *x, int err, const
 LLMI_FN void llmi_tls_say(llm_text *t, const llmi_tls *tls, int err, const char *host, int *retry) {
     const llmi_tls_x509 *x = &tls->x509;
     const llmi_tls_text *row;
-    const char *colon;
+    const char *colon, *end;
     if (llmi_tls_say_why(t, x, err, host)) return;
     if (err >= BR_ERR_RECV_FATAL_ALERT) {
         int sent = err >= BR_ERR_SEND_FATAL_ALERT, alert = err & 255;
@@ -7503,11 +7504,12 @@ LLMI_FN void llmi_tls_say(llm_text *t, const llmi_tls *tls, int err, const char 
         llmi_text_addf(t, sent ? "we refused the connection with alert %d" : "the server refused with alert %d",
                        alert);
         if (row != NULL) llmi_text_puts(t, ", ");
-        colon = row != NULL ? strchr(row->text, ':') : NULL;
-        if (colon != NULL && !(alert == 40 && (x->done || tls->opened))) {
+        end = row != NULL ? row->text + strlen(row->text) : NULL;
+        colon = row != NULL ? llmi_find(row->text, end, ':') : end;
+        if (colon != end && !(alert == 40 && (x->done || tls->opened))) {
             llmi_text_puts(t, row->text);
         } else {   /* handshake_failure has its text for one that comes before anything was agreed on */
-            if (colon != NULL) llmi_text_put(t, row->text, (size_t)(colon - row->text));
+            if (colon != end) llmi_text_put(t, row->text, (size_t)(colon - row->text));
             else if (row != NULL) llmi_text_puts(t, row->text);
             llmi_text_puts(t, sent ? ": what it sent is not what TLS allows"
                            : llmi_tls_alert_advice(alert, x->done, tls->opened));
@@ -9784,7 +9786,7 @@ LLMI_FN llm_status llmi_config_headers(const llm_config *c, llm_error *e) {
     return LLM_OK;
 }
 
-/* The proxy on the way to the server, if the two are not the same machine's business. */
+/* config.proxy; else the environment's, unless the host is loopback or NO_PROXY names it. */
 LLMI_FN llm_status llmi_client_proxy(llm_client *c, const char *given, llm_error *e) {
 #if LLMI_HAS_PROXY
     static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY",
@@ -10698,10 +10700,13 @@ LLMI_FN llmi_step llmi_step_handshake(llm_call *call, int wait_ms) {
         call->state = LLMI_CALL_SEND;
         return LLMI_STEP_AGAIN;
     }
-    if (n->at < n->end) return LLMI_STEP_AGAIN;
     call->send_failed |= flushed < 0;
+    if (n->at < n->end) {           /* what is left is taken once TLS has sent: never, where it cannot send any more */
+        return call->send_failed ? llmi_call_broke(call) : LLMI_STEP_AGAIN;
+    }
     {
-        long got = call->drained && wait_ms == 0 ? 0 : llmi_conn_fill(c, n, wait_ms, &call->drained);
+        long got = call->drained && wait_ms == 0 && !call->send_failed ? 0
+                 : llmi_conn_fill(c, n, call->send_failed ? 0 : wait_ms, &call->drained);
         if (got > 0) call->last_byte = llmi_now(c);
         if (got > 0) return LLMI_STEP_AGAIN;
         /* where SEND has failed an alert may still say why, but nobody waits for one */
@@ -10802,8 +10807,8 @@ LLMI_FN size_t llmi_call_hide(const llm_call *call, char *s, size_t n, int cut) 
     size_t basic_n;
     if (p->secret == NULL) return n;
     basic = llmi_proxy_basic(p, &basic_n);
-    n = llmi_redact(s, n, p->secret, p->plain_n, cut);
-    n = llmi_redact(s, n, basic, basic_n, cut);
+    if (p->plain_n >= LLMI_SECRET_MIN) n = llmi_redact(s, n, p->secret, p->plain_n, cut);
+    if (basic_n >= LLMI_SECRET_MIN) n = llmi_redact(s, n, basic, basic_n, cut);
     if (p->plain_n - p->user_n >= LLMI_SECRET_MIN) {
         n = llmi_redact(s, n, p->secret + p->user_n, p->plain_n - p->user_n, cut);
     }

@@ -93,9 +93,11 @@ static void server_answer(void) {
     br_ssl_engine_flush(&srv.sc.eng, 0);
 }
 
+static int append; /* behind the server's first flight: 1 = two records that nobody asked for, 2 = and SEND fails from then on */
+
 /* What the client sends on a connection once its CONNECT was answered. The answers stand on the last connection. */
 static int server_take(sc_conn_t *c, const char *p, size_t n) {
-    int id = (int)(c - sc.conn) + 1, i, tunnel = 0;
+    int id = (int)(c - sc.conn) + 1, i, tunnel = 0, gave = 0;
     for (i = 0; i < sc.reqs; i++) tunnel |= sc.req[i].conn == id - 1 && strncmp(sc.req[i].head, "CONNECT ", 8) == 0;
     if (!tunnel) return 0;
     if (id != sc.conns) STOP();
@@ -123,6 +125,12 @@ static int server_take(sc_conn_t *c, const char *p, size_t n) {
         while ((to = br_ssl_engine_sendrec_buf(&srv.sc.eng, &m)) != NULL) {
             sc_give((const char *)to, (long)m);
             br_ssl_engine_sendrec_ack(&srv.sc.eng, m);
+            gave = 1;
+        }
+        if (gave && append) {
+            sc_give("\x14\x03\x03\x00\x01\x01\x14\x03\x03\x00\x01\x01", 12);
+            if (append == 2) c->send_fail_at = 1;
+            append = 0;
         }
     }
     return 1;
@@ -1304,6 +1312,46 @@ static void test_failing_network(void) {
     t_case = "";
 }
 
+/* Records behind the server's flight wait until TLS has sent its own; when it cannot send any more that is the end,
+   and not a loop in which no deadline is looked at. */
+static void test_appended(void) {
+    int mode, poll;
+    for (mode = 1; mode <= 2; mode++) {
+        for (poll = 0; poll < 2; poll++) {
+            llm_client *c;
+            llm_response o;
+            start();
+            sc_conn();
+            sc_await();
+            sc_give(OPENED, -1);
+            append = mode;
+            c = client_of(ORIGIN, "http://proxy.test:3128");
+            CHECK_INT(go(c, poll ? POLL : 0, &o), LLM_ERR_TLS);
+            CHECK_INT(append, 0);
+            llm_response_free(&o);
+            llm_client_free(c);
+        }
+    }
+}
+
+/* A user of one letter is no word to be taken out of what a server says. */
+static void test_short_user(void) {
+    llm_config f;
+    llm_client *c;
+    llm_response o;
+    start();
+    sc.taker = NULL;
+    sc_conn();
+    sc_answer(400, "", "{\"error\":{\"message\":\"please write the type: string, code: x\",\"type\":\"invalid\"}}");
+    f = config_of("http://api.test/v1", "http://e@proxy.test:3128");
+    f.allow_plaintext_key = 1;
+    c = sc_client(&f);
+    CHECK_INT(go(c, 0, &o), LLM_ERR_BAD_REQUEST);
+    CHECK(strstr(o.error.message, "please write the type: string, code: x") != NULL);
+    llm_response_free(&o);
+    llm_client_free(c);
+}
+
 int main(void) {
     server_load("data/pki/wildcard.pem");
     test_values();
@@ -1324,6 +1372,8 @@ int main(void) {
     test_plain_key();
     test_secret_in_memory();
     test_memory_needed();
+    test_appended();
+    test_short_user();
     test_failing_memory();
     test_failing_network();
     free(srv.got.p);
