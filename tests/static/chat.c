@@ -1,6 +1,22 @@
 /* chat.c BASE_URL CA_FILE: one streamed chat, for more_musl.sh. Built with the bundled header alone, linked
    statically, run where there is no other file than the trust anchors. Prints the text as it comes, then a
    line with the usage. */
+#define _GNU_SOURCE 1
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY "sk-of-the-wild-geese-4711"
+#define PROMPT "how do geese find their way?"
+
+/* No eight consecutive characters of the key in a log line, and no prompt. */
+static void log_line(const char *p, size_t n) {
+    size_t i;
+    for (i = 0; i + 8 <= strlen(KEY); i++) {
+        if (memmem(p, n, &KEY[i], 8) != NULL) abort();
+    }
+    if (memmem(p, n, PROMPT, strlen(PROMPT)) != NULL) abort();
+}
+#define LLM_LOG(ctx, level, p, n) ((void)(ctx), (void)(level), log_line((p), (n)))
 #define LLM_OPENAI_IMPLEMENTATION
 #include "llm_openai.h"
 #include <stdio.h>
@@ -19,12 +35,12 @@ int main(int argc, char **argv) {
     llm_error error;
     llm_status s;
     if (argc != 3) return 2;
-    config.api_key = "sk-test";
+    config.api_key = KEY;
     config.base_url = argv[1];
     config.ca_file = argv[2];
     config.model = "mock";
     config.max_retries = -1;
-    request.prompt = "Hello";
+    request.prompt = PROMPT;
     if (llm_client_new(&client, &config, &error) != LLM_OK) {
         printf("%s: %s\n", llm_status_name(error.status), error.message);
         return 1;
