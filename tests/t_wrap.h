@@ -9,7 +9,7 @@ static inline void t_check_error(const llm_error *e, const char *where) {
 }
 
 static inline void t_no_answer_in_log(const char *s) {
-    if (s != NULL && t_holds_text(t_log_tail, t_log_n, s, strlen(s))) t_leak("an answer", "the log");
+    if (s != NULL) t_no_answer_in_log_n(s, strlen(s), 0);
 }
 
 static inline void t_check_calls(const llm_tool_call *calls, size_t n, const char *where) {
@@ -34,6 +34,8 @@ static inline void t_check_response(const llm_response *r) {
         t_no_key_s(r->choices[i].reasoning, "a response's reasoning");
         t_no_key_s(r->choices[i].refusal, "a response's refusal");
         t_no_answer_in_log(r->choices[i].content);
+        t_no_answer_in_log(r->choices[i].reasoning);
+        t_no_answer_in_log(r->choices[i].refusal);
         t_check_calls(r->choices[i].tool_calls, r->choices[i].tool_call_count, "a response's tool call");
     }
 }
@@ -42,6 +44,15 @@ static inline void t_check_event(const llm_event *ev) {
     t_no_key(ev->text, ev->text != NULL ? ev->len : 0, "an event's text");
     if (ev->tool_call != NULL) t_check_calls(ev->tool_call, 1, "an event's tool call");
     t_check_error(ev->error, "an event's error");
+    t_note_said(ev->text, ev->text != NULL ? ev->len : 0);
+    if (ev->kind == LLM_EVENT_TOOL_RESULT) t_note_prompt_n(ev->text, ev->text != NULL ? ev->len : 0);
+}
+
+static inline void t_note_message(const llm_message *m) {
+    size_t i;
+    t_note_prompt(m->content);
+    t_note_prompt(m->content_json);
+    for (i = 0; m->tool_calls != NULL && i < m->tool_call_count; i++) t_note_prompt(m->tool_calls[i].arguments);
 }
 
 static inline void t_note_request(const llm_request *q) {
@@ -49,7 +60,8 @@ static inline void t_note_request(const llm_request *q) {
     if (q == NULL) return;
     t_note_prompt(q->prompt);
     t_note_prompt(q->system);
-    for (i = 0; q->messages != NULL && i < q->message_count; i++) t_note_prompt(q->messages[i].content);
+    for (i = 0; q->messages != NULL && i < q->message_count; i++) t_note_message(&q->messages[i]);
+    for (i = 0; q->conversation != NULL && i < q->conversation->count; i++) t_note_message(&q->conversation->list[i].m);
 }
 
 static inline llm_status t_client_new(llm_client **out, const llm_config *config, llm_error *error) {
@@ -113,10 +125,14 @@ static inline llm_status t_chat_with_tools(llm_client *client, const llm_request
                                            llm_response *out) {
     t_listener l;
     llm_status s;
+    size_t i;
     l.fn = fn;
     l.user = user;
     t_note_request(q);
     s = llm_chat_with_tools(client, q, most, fn != NULL ? t_on_event : NULL, fn != NULL ? (void *)&l : user, out);
+    for (i = 0; q != NULL && q->conversation != NULL && i < q->conversation->count; i++) {
+        t_no_answer_in_log(q->conversation->list[i].m.content);    /* the tools' results too */
+    }
     t_check_response(out);
     return s;
 }

@@ -1331,7 +1331,7 @@ static void test_request_body(void) {
     llm_conversation_free(conv);
     /* extra_json wins, also over the model; max_tokens 0 is not sent; raw stop */
     r = llm_request_init();
-    r.prompt = "hi";
+    r.prompt = "hi, wild-geese";
     r.stop = "[\"a\",\"b\"]";
     r.temperature = llm_num(0.7);
     r.extra_json = " { \"temperature\" : 0.1, \"seed\":7 , \"model\":\"other\" } ";

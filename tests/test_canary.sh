@@ -36,6 +36,12 @@ leak "the key in a log line" test_call 's/"request sent, %zu bytes", total)/"req
 leak "eight characters of the key in a log line" test_call \
     's/^    llmi_log(c, LLM_LOG_DEBUG, "HTTP %d", h->status);/    llmi_log(c, LLM_LOG_DEBUG, "%s", call->key->n > 12 ? call->key->text + call->key->n - 8 : "");/' "a key in a log line"
 leak "a prompt in a log line" test_call 's/"request sent, %zu bytes", total)/"request sent: %s", call->text.p + call->head_room)/' "a prompt in a log line"
+leak "the body is logged, with the prompt" test_tools 's/"request sent, %zu bytes", total)/"request sent: %s", call->text.p + call->head_room)/' "a prompt in a log line"
+leak "the body is logged, with a conversation" test_conversation 's/"request sent, %zu bytes", total)/"request sent: %s", call->text.p + call->head_room)/' "a prompt in a log line"
+leak "the key in an event" test_call 's/^        ev->len = w->told->text.channel..n - w->from.channel.;/&\n        if (w->secret != NULL \&\& w->secret->n > 12) { ev->text = w->secret->p; ev->len = w->secret->n; }/' \
+    "a key in an event's text"
+leak "a tool's result in a log line" test_tools 's/^        event->len = l->result.n;/&\n        llmi_log(call->client, LLM_LOG_DEBUG, "tool said %s", event->text);/' "an answer in the log"
+leak "text that is not kept in a log line" test_call_edges 's/^        ev->len = w->told->text.channel..n - w->from.channel.;/&\n        LLM_LOG(NULL, 3, ev->text, ev->len);/' "an answer in the log"
 leak "the key in an error" test_call \
     's/^    case LLM_ERR_AUTH: return .*/    case LLM_ERR_AUTH: return "";/;s/"HTTP %d from %s: %s%s", http, call->client->url.host,/"HTTP %d from %s (%s): %s%s", http, call->client->url.host, call->key->text,/' \
     "a key in a response's error"

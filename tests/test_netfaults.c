@@ -374,10 +374,10 @@ static void run_sweep(sweep *s, long first, long end) {
     f.idle_timeout_ms = s->idle_ms;
     f.proxy = s->proxy;
     c = client(&f);
-    r.prompt = "x";
+    r.prompt = "a wild-goose chase";
     while (n > 0 || next < end) {
         if (!s->a->stream && s->at_once == 1) { /* blocking */
-            *u = ask(c, CHAT, NULL, "x", 0);
+            *u = ask(c, CHAT, NULL, "a wild-goose chase", 0);
             ended(s, first, next, u);
             next += s->step;
             continue;
@@ -494,7 +494,7 @@ static size_t measure(const answer *a, int request) {
     outcome u;
     t_chaos_set(&tls, "");
     f.max_idle = -1;
-    u = ask(c, a->stream ? STREAM : CHAT, NULL, "x", 0);
+    u = ask(c, a->stream ? STREAM : CHAT, NULL, "a wild-goose chase", 0);
     if (!CHECK_INT(u.status, LLM_OK)) fprintf(stderr, "    %s\n", u.message);
     done(c);
     p = recorded(1, 1, 0, &n);
@@ -675,7 +675,7 @@ static void sweep_plain_harm(const answer *a, const char *rule) {
         snprintf(line, sizeof line, "#1 response %s %lu", rule, (unsigned long)i);
         t_chaos_set(&plain, line);
         c = client(&f);
-        (void)ask(c, STREAM, NULL, "x", 0);
+        (void)ask(c, STREAM, NULL, "a wild-goose chase", 0);
         u = ask(c, CHAT, "gpt-4o", "echo: probe", 0);
         if (u.status != LLM_OK || strcmp(u.text, "probe") != 0) {
             if (wrongs++ < 5)

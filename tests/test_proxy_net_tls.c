@@ -33,7 +33,7 @@ int main(void) {
         f.model = "m";
         f.proxy = proxy[i];
         f.max_retries = -1;
-        r.prompt = "hi";
+        r.prompt = "hi, wild-geese";
         CHECK_INT(llm_client_new(&c, &f, &e), i == 2 ? LLM_ERR_USAGE : LLM_OK);
         if (i == 2) {
             CHECK(strstr(e.message, "config.proxy") != NULL && strstr(e.message, "LLM_NET_TLS") != NULL);

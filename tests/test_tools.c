@@ -79,7 +79,7 @@ static llm_request setup(tools *x) {
     x->t[0].parameters =
         "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"number\"},\"b\":{\"type\":\"number\"}}}";
     x->answer = LLM_ERR;
-    r.prompt = "go";
+    r.prompt = "go, wild-geese";
     r.tools = x->t;
     r.tool_count = 3;
     sc_reset();
@@ -143,9 +143,9 @@ static void test_order(void) {
         CHECK_INT(o.usage.known, 1);
         /* the wire: system, prompt, then each round's assistant turn with its results in order */
         CHECK_STR(at(0, "/messages"),
-                  "[{\"role\":\"system\",\"content\":\"sys\"},{\"role\":\"user\",\"content\":\"go\"}]");
+                  "[{\"role\":\"system\",\"content\":\"sys\"},{\"role\":\"user\",\"content\":\"go, wild-geese\"}]");
         CHECK_STR(at(1, "/messages/0/role"), "\"system\"");
-        CHECK_STR(at(1, "/messages/1/content"), "\"go\"");
+        CHECK_STR(at(1, "/messages/1/content"), "\"go, wild-geese\"");
         CHECK_STR(at(1, "/messages/2/role"), "\"assistant\"");
         CHECK_STR(at(1, "/messages/2/content"), "null");
         CHECK_STR(at(1, "/messages/2/tool_calls/0/id"), "\"c1\"");
@@ -574,7 +574,7 @@ static void test_usage_errors(void) {
     /* no tools at all: one round */
     sc_answer(200, "", SC_OK_JSON("plain"));
     r = llm_request_init();
-    r.prompt = "hi";
+    r.prompt = "hi, wild-geese";
     CHECK_INT(llm_chat_with_tools(x.client, &r, 0, NULL, NULL, &o), LLM_OK);
     CHECK_STR(o.content, "plain");
     finish(&x, &o);
@@ -648,7 +648,7 @@ static void test_more(void) {
     CHECK_INT(llm_conversation_new(x.client, &v), LLM_OK);
     r.conversation = v;
     {
-        char prompt[] = "go", name[] = "add";
+        char prompt[] = "go, wild-geese", name[] = "add";
         llm_tool t = x.t[0];
         llm_request gone = r;
         t.name = name;
@@ -656,7 +656,7 @@ static void test_more(void) {
         gone.tools = &t;
         gone.tool_count = 1;
         CHECK_INT(llm_start_with_tools(x.client, &gone, 0, &call), LLM_OK);
-        memset(prompt, 'Z', 2);
+        memset(prompt, 'Z', sizeof prompt - 1);
         memset(name, 'Z', 3);
         memset(&t, 0x5A, sizeof t);
         memset(&gone, 0x5A, sizeof gone);
@@ -666,7 +666,7 @@ static void test_more(void) {
     CHECK_STR(x.events, "call add {\"a\":1,\"b\":2};result c1 3;text three;");
     CHECK_INT(o.iterations, 2);
     CHECK_INT(v->count, 4);
-    if (v->count == 4) CHECK_STR(v->list[0].m.content, "go");
+    if (v->count == 4) CHECK_STR(v->list[0].m.content, "go, wild-geese");
     llm_conversation_free(v);
     finish(&x, &o);
     /* discard_text: the caller has had the texts as events; the tools work all the same */

@@ -294,7 +294,7 @@ static void begin(stream *s, llm_client *client, int secure, int chaos, const pl
     mine.handler = note;
     mine.user = s;
     r.model = model;
-    r.prompt = "tell me";
+    r.prompt = "tell me of wild-geese";
     if (p->kind == BIG || p->kind == BIG_EARLY) {
         s->prompt = (char *)malloc(BIG_PROMPT + 1);
         if (!s->prompt) abort();
