@@ -7,6 +7,20 @@
 #define _GNU_SOURCE 1
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define KEY "sk-of-the-wild-geese-4711"
+#define PROMPT "how do geese find their way?"
+
+/* No eight consecutive characters of the key in a log line, and no prompt. */
+static void log_line(const char *p, size_t n) {
+    size_t i;
+    for (i = 0; i + 8 <= strlen(KEY); i++) {
+        if (memmem(p, n, &KEY[i], 8) != NULL) abort();
+    }
+    if (memmem(p, n, PROMPT, strlen(PROMPT)) != NULL) abort();
+}
+#define LLM_LOG(ctx, level, p, n) ((void)(ctx), (void)(level), log_line((p), (n)))
 #define LLM_OPENAI_IMPLEMENTATION
 #include "llm_openai.h"
 #include <stdio.h>
@@ -17,7 +31,7 @@ int main(int argc, char **argv) {
     llm_error e;
     int calls = argc > 3 ? atoi(argv[3]) : 1;
     if (argc < 3) return 2;
-    config.api_key = "sk-test";
+    config.api_key = KEY;
     config.base_url = argv[1];
     config.ca_file = argv[2];
     config.model = "m";
@@ -35,7 +49,7 @@ int main(int argc, char **argv) {
         llm_request r = llm_request_init();
         llm_response out;
         llm_status s;
-        r.prompt = "hi";
+        r.prompt = PROMPT;
         s = llm_chat(client, &r, &out);
         printf("%s %s %s\n", llm_status_name(s), out.error.retryable ? "retryable" : "final",
                s == LLM_OK ? out.content : out.error.message);
