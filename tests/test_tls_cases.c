@@ -208,6 +208,13 @@ static void server_start(const test_case *c) {
 /* What the filter gave the engine to check, seen by a class put before it. */
 static struct { const br_x509_class *real; int starts; char name[256]; } spy;
 
+/* The whole host, but for the dot that says that it is complete. */
+static int spy_same(const char *name, const char *host) {
+    size_t n = strlen(host);
+    n -= n > 0 && host[n - 1] == '.';
+    return n > 0 && strlen(name) == n && strncasecmp(name, host, n) == 0;
+}
+
 static void spy_start_chain(const br_x509_class **ctx, const char *name) {
     spy.starts++;
     snprintf(spy.name, sizeof spy.name, "%s", name ? name : "");
@@ -363,8 +370,7 @@ static llm_status handshake(const test_case *c, const char *host, llm_error *e) 
         } else {
             /* exactly one of the two has looked at a name or an address: the engine, when the filter gave it this
                host's name (without one it checks none); the filter, when an address was wanted and found */
-            int by_engine = spy.starts == 1 && spy.name[0] && strncasecmp(spy.name, host, strlen(spy.name)) == 0 &&
-                            t->x509.engine.server_name == t->name;
+            int by_engine = spy.starts == 1 && spy_same(spy.name, host) && t->x509.engine.server_name == t->name;
             int by_filter = t->x509.ip_len > 0;
             handshakes++;
             names_by_engine += by_engine;
@@ -450,6 +456,8 @@ int main(int argc, char **argv) {
     }
     for (i = 0; i < case_count; i++) run_case(&cases[i]);
     test_cuts();
+    CHECK(spy_same("a.test", "A.test.") && !spy_same("a.tes", "a.test") && !spy_same("", "a.test"));
+    CHECK(!spy_same("a.test.test", "a.test") && !spy_same("", "."));
     printf("%ld handshakes: %ld names checked by the engine, %ld by the filter\n", handshakes, names_by_engine,
            names_by_filter);
     CHECK(handshakes > 80 && names_by_engine > 60 && names_by_filter >= 8);
