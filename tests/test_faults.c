@@ -170,7 +170,7 @@ static const f_fault faults[] = {
     PAIR(K_UNIX, W_NOTHING, "0"),
     PAIR(K_UNIX, W_LEAST, "-1"),
     PAIR(K_UNIX, W_1970, "1970"),
-    PAIR(K_UNIX, W_2119, "2118"),
+    PAIR(K_UNIX, W_2121, "2121"),
     PAIR(K_SLEEP, W_EARLY, "returns early"),
     PAIR(K_SLEEP, W_LATE, "returns late"),
     PAIR(K_RANDOM, W_NOTHING, "0"),
@@ -615,10 +615,14 @@ static unsigned long long allowed(const f_scenario *s, const f_run *r) {
         if (what == W_NOTHING)
             return network(s->run == run_three, clean, F_BIT(LLM_ERR_TIMEOUT), F_BIT(LLM_ERR_TIMEOUT));
         return network(s->run == run_three, clean, dead, F_BIT(LLM_ERR_TRUNCATED));
-    case K_NOW: return clean | F_BIT(LLM_ERR_TIMEOUT); /* one that goes back is none: too early is all it may be */
-    case K_UNIX: return clean | F_BIT(LLM_ERR_TLS);
+    case K_NOW: return fi.at == 1 ? clean : clean | F_BIT(LLM_ERR_TIMEOUT); /* at the first nothing has begun */
+    case K_UNIX: /* at a handshake it decides; elsewhere it only dates a session, which then may be resumed or not */
+        if (fi.secure) return F_BIT(LLM_ERR_TLS);
+        return fi.greeted == 0 ? clean : clean | F_BIT(LLM_ERR_TLS);
     case K_RANDOM: return fi.size > 2 ? F_BIT(LLM_ERR_TLS) : clean;
-    case K_FILE: return clean | F_BIT(LLM_ERR_TLS);
+    case K_FILE: /* the first two readings are of the client's making; a certificate that is found may need no more */
+        if (what == W_NOTHING && fi.left == 0) return always ? clean | F_BIT(LLM_ERR_TLS) : clean;
+        return always || fi.at <= 2 ? F_BIT(LLM_ERR_TLS) : clean | F_BIT(LLM_ERR_TLS);
     case K_EVENT: return F_BIT(LLM_ERR_CANCELLED);
     case K_TOOL: return what == W_STATUS + 41 ? F_BIT(LLM_ERR_CANCELLED) : clean;
     case K_CANCEL: return clean | F_BIT(LLM_ERR_CANCELLED);
@@ -639,6 +643,7 @@ static unsigned long long allowed(const f_scenario *s, const f_run *r) {
 
 static const f_proof proofs[] = {
     {P_NEVER_FIRES, "an injector that never fires", "the fault was not reached", BLOCK, K_RECV, LLM_NET_FAILED},
+    {P_NEVER_FIRES, "points that nothing happens at", "points counted", BLOCK, K_RECV, LLM_NET_FAILED},
     {P_ONE_TOO_FEW, "a loop that ends one too early", "points counted", BLOCK, K_RECV, LLM_NET_FAILED},
     {P_LEAK, "a block that is not freed after a fault", "memory leaked", BLOCK, K_RECV, LLM_NET_FAILED},
     {P_WRONG_STATUS, "another status than is right", "LLM_ERR_INTERNAL", BLOCK, K_RECV, LLM_NET_FAILED},

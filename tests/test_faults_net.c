@@ -426,7 +426,7 @@ static unsigned long long allowed(const f_scenario *s, const f_run *r) {
         return F_BIT(LLM_ERR_MEMORY);
     case K_EVENT: return F_BIT(LLM_ERR_CANCELLED);
     case K_CANCEL: return clean | F_BIT(LLM_ERR_CANCELLED);
-    case K_NOW: return clean | late;
+    case K_NOW: return fi.at == 1 ? clean : clean | late;
     case K_CONNECT:
         if (what == EINTR || !always) return clean; /* there is another address, another server, another attempt */
         return what == W_NEVER ? late | dead : dead;
