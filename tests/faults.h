@@ -74,6 +74,7 @@ typedef struct f_fault {
 enum {
     P_NONE,
     P_NEVER_FIRES,
+    P_HOOK_GONE,
     P_ONE_TOO_FEW,
     P_LEAK,
     P_WRONG_STATUS,
@@ -118,6 +119,7 @@ static int f_plant;
 /* 1 = this call, of connection conn (0 none), shall fail. */
 static int f_hit(int kind, int conn) {
     if (!fi.armed) return 0;
+    if (f_plant == P_HOOK_GONE && kind == K_RECV) return 0;
     fi.count[kind]++;
     if (kind != fi.fault.kind || f_plant == P_NEVER_FIRES) return 0;
     if (fi.count[kind] < fi.at || (fi.count[kind] > fi.at && fi.fault.lasts == ONCE)) return 0;
@@ -1644,9 +1646,27 @@ static void f_slices(const f_scenario *s, int driver) {
     f_print(s, driver, "slices", &l);
 }
 
+#define K_BIT(kind) (1ull << (kind))
+
+/* The suite's: the kinds that a clean run of this scenario must reach; a hook that is called no longer is found so. */
+static unsigned long long (*f_must)(const f_scenario *s, int driver);
+
+static void f_kinds_reached(const f_scenario *s, int driver) {
+    int kind;
+    char why[100];
+    for (kind = 1; kind < K_MOST; kind++) {
+        if (!f_must || !(f_must(s, driver) & K_BIT(kind)) || f_ref.count[kind] > 0) continue;
+        f_findings = 0;
+        snprintf(f_where, sizeof f_where, "%s, driver %d", s->name, driver);
+        snprintf(why, sizeof why, "no call of kind %s was made", f_kind_name(kind));
+        f_check(0, why);
+    }
+}
+
 static void f_scenario_all(const f_scenario *s, int driver, const f_fault *list, size_t n) {
     int kind;
     f_measure(s, driver, 0);
+    f_kinds_reached(s, driver);
     for (kind = 1; kind < K_MOST; kind++) {
         if (kind != K_CANCEL && f_ref.count[kind] > 0) f_kind(s, driver, kind, list, n);
     }
@@ -1791,7 +1811,10 @@ static void f_prove(const f_scenario *s, const f_proof *list, size_t n) {
         f_plant = p->plant;
         f_expected = p->expected;
         f_proved = 0;
-        if (p->kind == K_NONE)
+        if (p->plant == P_HOOK_GONE) {
+            f_measure(s, p->driver, 0);
+            f_kinds_reached(s, p->driver);
+        } else if (p->kind == K_NONE)
             (void)f_in_block(s, p->driver, 65536);
         else
             f_kind(s, p->driver, p->kind, &fault, 1);

@@ -641,9 +641,33 @@ static unsigned long long allowed(const f_scenario *s, const f_run *r) {
     }
 }
 
+static unsigned long long must(const f_scenario *s, int driver) {
+    unsigned long long kinds = K_BIT(K_ALLOC);
+    if (s->creates) kinds |= K_BIT(K_INIT) | K_BIT(K_ENV);
+    if (s->run == run_local) return kinds;
+    kinds |= K_BIT(K_OPEN) | K_BIT(K_SEND) | K_BIT(K_RECV) | K_BIT(K_NOW);
+    if (driver != BLOCK) kinds |= K_BIT(K_FD);
+    if (driver == WAIT) kinds |= K_BIT(K_WAIT);
+    if (s->run == run_stream && s->clean == LLM_OK) kinds |= K_BIT(K_EVENT);
+    if (s->run == run_stale || s->run == run_twice || s->run == run_three) kinds |= K_BIT(K_EVENT);
+    if (s->run == run_tools || s->run == run_tools_stream) kinds |= K_BIT(K_TOOL);
+    if (s->run == run_tools_stream) kinds |= K_BIT(K_EVENT);
+    if (s->serve == serve_retry || s->serve == serve_gone) {
+        kinds |= K_BIT(K_RANDOM);
+        if (driver == BLOCK) kinds |= K_BIT(K_SLEEP);
+    }
+#if LLMI_HAS_TLS
+    if (s->handshakes > 0) kinds |= K_BIT(K_UNIX) | K_BIT(K_RANDOM);
+    if (s->run == run_https) kinds |= K_BIT(K_EVENT);
+    if (s->config == config_file || s->config == config_env) kinds |= K_BIT(K_FILE);
+#endif
+    return kinds;
+}
+
 static const f_proof proofs[] = {
     {P_NEVER_FIRES, "an injector that never fires", "the fault was not reached", BLOCK, K_RECV, LLM_NET_FAILED},
     {P_NEVER_FIRES, "points that nothing happens at", "points counted", BLOCK, K_RECV, LLM_NET_FAILED},
+    {P_HOOK_GONE, "a hook that is called no longer", "no call of kind recv", BLOCK, K_NONE, 0},
     {P_ONE_TOO_FEW, "a loop that ends one too early", "points counted", BLOCK, K_RECV, LLM_NET_FAILED},
     {P_LEAK, "a block that is not freed after a fault", "memory leaked", BLOCK, K_RECV, LLM_NET_FAILED},
     {P_WRONG_STATUS, "another status than is right", "LLM_ERR_INTERNAL", BLOCK, K_RECV, LLM_NET_FAILED},
@@ -673,6 +697,7 @@ int main(int argc, char **argv) {
 #endif
     make_long();
     f_allowed = allowed;
+    f_must = must;
     for (i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
         const f_scenario *s = &scenarios[i];
         if (s->secure != LLMI_HAS_TLS || (s->secure && F_TUNNEL != (s->proxy != DIRECT))) continue;
