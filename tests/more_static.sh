@@ -37,6 +37,7 @@ bugprone-reserved-identifier@#define _POSIX_C_SOURCE@what libc asks for
 bugprone-reserved-identifier@#define _DEFAULT_SOURCE@what libc asks for
 bugprone-macro-parentheses@#define LLM_STATUS_ENUM(@an enumerator takes none
 bugprone-branch-clone@LLM_STATUS_MAP(@one table makes all cases, each with its parent
+bugprone-not-null-terminated-result@memcpy(esc, "\\u00", 4);@bytes with a length, not a string
 bugprone-narrowing-conversions@llmi_text_putc(t, i < 0 || i >= n ? '0' : digits[i]);@both are chars
 bugprone-implicit-widening-of-multiplication-result@months + 3 * month@at most 36
 bugprone-implicit-widening-of-multiplication-result@(r[0] * 256 + r[1])@at most 65535, and 4 * 65536
