@@ -5,7 +5,7 @@
 cd "$(dirname "$0")/.." || exit 1
 build=${BUILD:-build}
 readme=${README:-README.md}
-T=$(mktemp -d "${TMPDIR:-/tmp}/llm_tables.XXXXXX") || exit 1
+T=$(mktemp -d) || exit 1
 server=
 # shellcheck disable=SC2317
 clean_up() {
