@@ -3023,7 +3023,6 @@ typedef struct llmi_proxy {
 } llmi_proxy;
 
 LLMI_FN void llmi_proxy_free(llmi_proxy *p, llmi_mem *mem) {
-    if (p->secret != NULL) llmi_wipe(p->secret, p->secret_size);
     llmi_mem_free(mem, p->secret, p->secret_size);
     p->secret = NULL;
     p->secret_size = 0;
@@ -7122,13 +7121,7 @@ LLMI_FN llm_status llmi_tls_start(llmi_tls *t, llm_error *e) {
 }
 
 LLMI_FN void llmi_tls_free(llmi_tls *t) {
-    llmi_mem *mem;
-    size_t size;
-    if (t == NULL) return;
-    mem = t->shared->mem;
-    size = t->size;
-    llmi_wipe(t, size);
-    llmi_mem_free(mem, t, size);
+    if (t != NULL) llmi_mem_free(t->shared->mem, t, t->size);
 }
 
 /* Bytes of one connection. 0: the sizes do not fit a size_t. */
@@ -9692,7 +9685,6 @@ LLMI_FN void llmi_log(llm_client *c, int level, const char *format, ...) {
 
 LLMI_FN void llmi_key_release(llmi_mem *mem, llmi_key *k) {
     if (k == NULL || --k->users > 0) return;
-    llmi_wipe(k->text, k->n);
     llmi_mem_free(mem, k, sizeof *k + k->n);
 }
 
@@ -9924,7 +9916,6 @@ LLMI_FN void llmi_conn_free(llm_client *c, llmi_conn *n) {
     }
 #endif
     if (n->opened) LLM_NET_CLOSE(c->mem.ctx, &n->net);
-    llmi_wipe(n->buf, sizeof n->buf);
     llmi_mem_free(&c->mem, n, sizeof *n);
 }
 
