@@ -2,7 +2,7 @@
 # more_load.sh [STREAMS [SECONDS [SEED]]]: load/load.c, many streams at once with faults in one thread, HTTP and HTTPS,
 # under llm_wait() and under an epoll loop: 200 for some seconds; extra_load.sh takes 1,000 for minutes. First the test
 # itself is tested: a server that repeats or loses a piece, a caller that asks too often, loses a response, memory or
-# a descriptor must each be reported. LOAD_CFLAGS adds flags (a sanitizer, say).
+# a descriptor, or keeps memory from round to round must each be reported. LOAD_CFLAGS adds flags (a sanitizer, say).
 cd "$(dirname "$0")" || exit 1
 build=${BUILD:-$(cd .. && pwd)/build}
 hdr=${HDR:-..}
@@ -44,6 +44,11 @@ finds often "fig.nexts <= bound"
 finds response "t_live"
 finds memory "t_live"
 finds descriptor "descriptors()"
+finds kept "rss_end <= rss"
+[ "$(grep -c 'FAILED' "$T/out")" -eq 1 ] || {
+    echo "FAILED: another check sees the defect 'kept' too, or none does"
+    failed=$((failed + 1))
+}
 
 "$T/load" "$streams" "$seconds" "$seed" > "$T/out" 2>&1
 status=$?
