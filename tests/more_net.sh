@@ -324,7 +324,8 @@ CONF
     OPENAI_BASE_URL=$base/tarpit/v1
     expect "haproxy: tarpit" 250 3000 "LLM_ERR_SERVER http=500 *" chat x
     OPENAI_BASE_URL=$base/drop/v1
-    expect "haproxy: dropped without a word" 0 3000 "LLM_ERR_[CT]* http=0 attempts=1 *" chat x idle=1000
+    expect "haproxy: dropped without a word" 900 3000 \
+        "LLM_ERR_TIMEOUT http=0 attempts=1 *idle_timeout_ms*" chat x idle=1000
 }
 
 # ---- stunnel: where TLS ends, the end of a body is close_notify or it is a cut -------------------------------------
@@ -355,7 +356,7 @@ CONF
     expect "stunnel: close_notify ends the body" 0 5000 "LLM_OK * text=[[]all] *" chat x
     # stunnel says close_notify for a server that was reset: half an answer is then seen by its JSON alone
     printf 'exchange\n framing close\n body %s\n delay 100\n reset\n' "${all%???}" | script
-    expect "stunnel: the server resets within the body" 0 5000 "LLM_ERR_[PT]* http=200 *" chat x
+    expect "stunnel: the server resets within the body" 0 5000 "LLM_ERR_PROTOCOL http=200 *breaks off*" chat x
     printf 'exchange\n framing close\n body %s\n delay 900\n' "$all" | script
     (sleep 0.5; kill -9 "$stunnel_pid") &
     pids="$pids $!"
@@ -388,9 +389,9 @@ part_odd() {
         skip gnutls-serv gnutls-bin
     fi
     OPENAI_BASE_URL=https://127.0.0.1:$http/v1
-    expect "https:// to an HTTP port" 0 3000 "LLM_ERR_T* http=0 *" chat x connect=800
+    expect "https:// to an HTTP port" 0 3000 "LLM_ERR_TIMEOUT http=0 *connect_timeout_ms*" chat x connect=800
     OPENAI_BASE_URL=http://127.0.0.1:$https/v1
-    expect "http:// to an HTTPS port" 0 5000 "LLM_ERR_* http=0 *" chat x idle=3000
+    expect "http:// to an HTTPS port" 0 5000 "LLM_ERR_CONNECTION http=0 *" chat x idle=3000
 }
 
 # ---- HTTP proxies --------------------------------------------------------------------------------------------------
