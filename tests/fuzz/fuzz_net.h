@@ -6,6 +6,7 @@
      FF 'o' n   OPEN: n % 8 of 1 refused, 2 no host, 3 failed, else open after n / 8 * 20 ms
      FF 'e'     do not wait for the request before answering
      FF 's' n   SEND fails after n * 8 bytes              FF 'b' n   SEND takes no byte behind n * 8 for 100 ms
+     FF 'x' n   what was sent since the last order n times more, so that a short input fills what has a limit
      FF FF      the byte itself
    Behind the last order a connection is silent; connections that no script is left for are refused.
 
@@ -21,16 +22,16 @@
 #endif
 
 enum { FN_GIVE, FN_PAUSE, FN_CLOSE, FN_RESET, FN_AWAIT };
-enum { FN_CONNS = 16, FN_STEPS = 400 };
+enum { FN_CONNS = 16, FN_STEPS = 400, FN_REPEAT = 65536 };      /* FN_REPEAT: bytes that all repeats together send */
 
-typedef struct fn_step { int kind, ms; size_t at, n; } fn_step;
+typedef struct fn_step { int kind, ms, more; size_t at, n; } fn_step;      /* more: how often it is sent again */
 
 typedef struct fn_conn {
     int first, last;              /* its steps */
     int open_result, open_ms;
     size_t send_fail, send_block; /* 0 = never */
     /* state */
-    int opened, closed, at, paused;
+    int opened, closed, at, paused, again;
     uint64_t open_at, ready_at, block_until;
     size_t used, sent;
     int requests, answered;       /* whole requests that came; those that FN_AWAIT or the good server has seen */
@@ -64,6 +65,7 @@ static struct {
     int steps;
     fn_conn conn[FN_CONNS];
     int conns, opens, closes;
+    size_t repeated;
     size_t recv_most, send_most;
     int good;                     /* from here on every request gets a good answer */
     int unordered;                /* SEND stops while an answer is there already: which is seen first is chance */
@@ -83,6 +85,23 @@ static const char fn_answer[] = "HTTP/1.1 200 OK\r\nContent-Type: application/js
 
 static void fn_tls_free(fn_conn *c);
 
+/* The bytes p[0..n) into a script, this many times; FF is escaped. */
+static inline void fn_body(fuzz_text *script, const uint8_t *p, size_t n, size_t times) {
+    size_t i;
+    for (; times > 0; times--) {
+        for (i = 0; i < n; i++) {
+            fuzz_add(script, p + i, 1);
+            if (p[i] == 0xFF) fuzz_add(script, p + i, 1);
+        }
+    }
+}
+
+/* How often a body of n bytes fits into FN_REPEAT; at least once. */
+static inline size_t fn_times(size_t n, size_t times) {
+    size_t most = n ? FN_REPEAT / n : 1;
+    return times < most ? times : most;
+}
+
 static fn_conn *fn_new_conn(void) {
     fn_conn *c = &fn.conn[fn.conns++];
     FUZZ_CHECK(fn.conns <= FN_CONNS);
@@ -95,6 +114,7 @@ static fn_step *fn_add(int kind) {
     fn_step *s = &fn.step[fn.steps++];
     s->kind = kind;
     s->ms = 0;
+    s->more = 0;
     s->n = 0;
     s->at = fn.n;
     fn.conn[fn.conns - 1].last = fn.steps;
@@ -104,6 +124,7 @@ static fn_step *fn_add(int kind) {
 static void fn_start(const uint8_t *p, size_t n) {
     const uint8_t *end;
     fn_conn *c;
+    fn_step *s;
     int i;
     for (i = 0; i < FN_CONNS; i++) {
         free(fn.conn[i].in.p);
@@ -126,7 +147,7 @@ static void fn_start(const uint8_t *p, size_t n) {
         if (*p == 0xFF && end - p >= 2 && p[1] != 0xFF) {
             order = p[1] ? p[1] : 1;
             p += 2;
-            if (strchr("posb", order) && order && p < end) arg = *p++;
+            if (strchr("posbx", order) && order && p < end) arg = *p++;
         } else if (*p == 0xFF) {
             p += end - p >= 2;
         }
@@ -147,14 +168,20 @@ static void fn_start(const uint8_t *p, size_t n) {
             c = fn_new_conn();
             fn_add(FN_AWAIT);
             break;
-        default: {
-            fn_step *s;
+        case 'x':
+            s = &fn.step[fn.steps - 1];
+            for (; arg > 0 && s->kind == FN_GIVE && s->n > 0 && s->n <= FN_REPEAT - fn.repeated; arg--) {
+                fn.repeated += s->n;
+                s->more++;
+            }
+            break;
+        default:
             if (order) break;     /* an order that does not exist */
-            s = fn.step[fn.steps - 1].kind == FN_GIVE && c->last > c->first ? &fn.step[fn.steps - 1] : fn_add(FN_GIVE);
+            s = &fn.step[fn.steps - 1];
+            if (s->kind != FN_GIVE || s->more > 0) s = fn_add(FN_GIVE);
             fn.bytes[fn.n++] = (char)*p++;
             s->n++;
             break;
-        }
         }
     }
 }
@@ -162,7 +189,7 @@ static void fn_start(const uint8_t *p, size_t n) {
 /* What a RECV would find now: FN_GIVE with bytes, FN_CLOSE, FN_RESET, FN_PAUSE with the time to look again, FN_AWAIT for
    silence. */
 static int fn_look(fn_conn *c, const char **p, size_t *n, uint64_t *when) {
-    for (; c->at < c->last; c->at++, c->used = 0) {
+    for (; c->at < c->last; c->at++, c->used = 0, c->again = 0) {
         const fn_step *s = &fn.step[c->at];
         if (s->kind == FN_AWAIT) {
             if (fn.good || c->requests == c->answered) break;
@@ -177,7 +204,11 @@ static int fn_look(fn_conn *c, const char **p, size_t *n, uint64_t *when) {
             if (fuzz_sys.now < c->ready_at) return FN_PAUSE;
             c->paused = 0;
         } else if (s->kind == FN_GIVE) {
-            if (c->used == s->n) continue;
+            if (c->used == s->n) {
+                if (c->again == s->more) continue;
+                c->again++;
+                c->used = 0;
+            }
             *p = fn.bytes + s->at + c->used;
             *n = s->n - c->used;
             return FN_GIVE;

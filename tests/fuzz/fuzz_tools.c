@@ -1,5 +1,6 @@
 /* fuzz_tools.c - the answers of a model that calls tools, to the tool loop. Four bytes of options, then the answers'
-   bodies with a byte 0xFE between them; tools "echo", "stop" (cancels), "fail". */
+   bodies with a byte 0xFE between them, each sent once or up to 200 times in a row; tools "echo", "stop" (cancels), "fail". */
+#define FUZZ_LOOP
 #include "fuzz_limits.h"
 #include "fuzz_net.h"
 
@@ -9,6 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fc_opts o;
     unsigned b = fuzz_byte(&in);
     int sse = (b & 8) != 0, rounds = 0;
+    size_t most = 1;
     memset(&o, 0, sizeof o);
     o.tools = 1;
     o.way = (int)(b & 3);
@@ -22,17 +24,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (b >= 224) o.stop_after = (int)b - 223;
     else if (b >= 192) o.cancel_after = (int)b - 191;
     else if (b >= 160) o.pool = 4000 + (b - 160) * 301;
+    else if (b >= 128) most = b == 159 ? 200 : b - 127;
     while (in.n > 0 && rounds++ < 10) {
         const uint8_t *end = (const uint8_t *)memchr(in.p, 0xFE, in.n);
-        size_t n = end ? (size_t)(end - in.p) : in.n, i;
+        size_t n = end ? (size_t)(end - in.p) : in.n, times = fn_times(n, most);
         char head[200];
         snprintf(head, sizeof head, "%sHTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n",
-                 rounds > 1 ? "\xFF" "w" : "", sse ? "text/event-stream" : "application/json", n);
+                 rounds > 1 ? "\xFF" "w" : "", sse ? "text/event-stream" : "application/json", n * times);
         fuzz_adds(&script, head);
-        for (i = 0; i < n; i++) {
-            fuzz_add(&script, in.p + i, 1);
-            if (in.p[i] == 0xFF) fuzz_add(&script, in.p + i, 1);
-        }
+        fn_body(&script, in.p, n, times);
         in.p += n + (end != NULL);
         in.n -= n + (end != NULL);
     }

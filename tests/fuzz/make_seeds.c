@@ -279,6 +279,49 @@ static void tools_seeds(void) {
     }
 }
 
+/* Answers that send the same piece until every limit is passed: what a call holds must not grow with them. */
+static void endless_seeds(void) {
+    static const char thirty[] = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"thirty bytes of an answer's text\"}}]}\n\n";
+    static const char event[] = "thirty bytes of an event's data ";
+    static const char args[] = "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c1\",\"function\":{\"name\":\"echo\","
+        "\"arguments\":\"thirty bytes of a call's arguments\"}}]}}]}\n\n";
+    static const char *const pieces[] = {thirty, event, args, "X-Head: thirty bytes of a head's line\r\n"};
+    static const char *const heads[] = {OK_HEAD "\xFF" "p\x01", OK_HEAD "data: \xFF" "p\x01", OK_HEAD "\xFF" "p\x01",
+                                        "HTTP/1.1 200 OK\r\n\xFF" "p\x01"};
+    char options[8], script[1000], big[601];
+    size_t i, k;
+    memset(options, 0, sizeof options);
+    for (i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+        snprintf(script, sizeof script, "%s%s\xFF" "x\xFF" "\xFF" "c", heads[i], pieces[i]);
+        for (k = 0; k < 4; k++) {
+            options[0] = (char)(k | 4);
+            seed("call", options, 8, script, strlen(script));
+            seed("https", options, 8, script, strlen(script));
+        }
+        if (i == 3) break;
+        seed("stream", "\xE0\x04", 2, pieces[i], strlen(pieces[i]));
+        seed("stream", "\xE0\x09", 2, pieces[i], strlen(pieces[i]));
+        seed("stream", "\xE8\x04", 2, pieces[i], strlen(pieces[i]));
+        seed("tools", "\x0F\x40\0\x9F", 4, pieces[i], strlen(pieces[i]));
+        seed("tools", "\x0C\0\0\x9F", 4, pieces[i], strlen(pieces[i]));
+    }
+    /* ever more rounds with answers that are whole: the conversation of a loop has the limit of a request */
+    memset(big, 'x', 600);
+    big[600] = 0;
+    snprintf(script, sizeof script, "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c\",\"function\":"
+             "{\"name\":\"echo\",\"arguments\":\"\\\"%s\\\"\"}}]}}]}\n\ndata: [DONE]\n\n", big);
+    {
+        t_text t = {NULL, 0, 0};
+        for (k = 0; k < 7; k++) {
+            t_adds(&t, script);
+            t_adds(&t, "\xFE");
+        }
+        seed("tools", "\xEF\0\0\0", 4, t.p, t.n);
+        seed("tools", "\xFC\0\0\0", 4, t.p, t.n);
+        free(t.p);
+    }
+}
+
 static void url_seeds(void) {
     static const char *const urls[] = {
         "https://api.openai.com/v1", "http://localhost:8080", "http://127.0.0.1:80/v1/?a=b&c=%20", "https://[::1]:8443/", "http://[2001:db8::192.0.2.1]/x",
@@ -528,6 +571,7 @@ int main(int argc, char **argv) {
     https_seeds();
     key_seeds();
     tools_seeds();
+    endless_seeds();
     url_seeds();
     cert_seeds("pki");
     cert_seeds("tls");
