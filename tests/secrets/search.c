@@ -3,7 +3,9 @@
    starts the mock server and HOLDER (holder.c), makes it do everything that touches a key, and whenever it waits reads
    every mapping of the process (heap with what was freed, stack below its pointer, BearSSL's state, stdio) and its
    registers. Any 8 consecutive characters of a key count, as they are or in base64. While a client lives there must be
-   one copy between calls and none of a key that was replaced; after llm_client_free() none. Linux. */
+   one copy between calls and none of a key that was replaced; after llm_client_free() none. Linux.
+   Of the registers this shows what they hold while the program waits in read(), where no client lives; not what they held
+   during a call. That a key which is in a register alone would be found is not proved by a planted one. */
 #define _GNU_SOURCE 1
 #define T_NO_LIB
 #include "../t.h"
@@ -119,19 +121,21 @@ static void look_in_registers(pid_t pid, const secret *s, found *f) {
 #endif
     };
     size_t i;
-    if (ptrace(PTRACE_SEIZE, pid, 0, 0)) {
-        fprintf(stderr, "    registers cannot be read: %s\n", strerror(errno));
-        return;
+    if (ptrace(PTRACE_SEIZE, pid, 0, 0) || ptrace(PTRACE_INTERRUPT, pid, 0, 0) || waitpid(pid, NULL, __WALL) != pid) {
+        fprintf(stderr, "search: the registers of process %d cannot be read: %s\n", (int)pid, strerror(errno));
+        exit(1);
     }
-    ptrace(PTRACE_INTERRUPT, pid, 0, 0);
-    waitpid(pid, NULL, __WALL);
     for (i = 0; i < sizeof sets / sizeof sets[0]; i++) {
         struct iovec v;
         v.iov_base = regs;
         v.iov_len = sizeof regs;
-        if (!ptrace(PTRACE_GETREGSET, pid, (void *)sets[i].type, &v)) look(s, regs, v.iov_len, sets[i].name, f);
+        if (ptrace(PTRACE_GETREGSET, pid, (void *)sets[i].type, &v) || v.iov_len == 0) {
+            fprintf(stderr, "search: the %s of process %d cannot be read: %s\n", sets[i].name, (int)pid, strerror(errno));
+            exit(1);
+        }
+        look(s, regs, v.iov_len, sets[i].name, f);
     }
-    ptrace(PTRACE_DETACH, pid, 0, 0);
+    CHECK(ptrace(PTRACE_DETACH, pid, 0, 0) == 0);
 }
 
 static void look_in_process(pid_t pid, const secret *s, int registers, found *f) {
