@@ -1,6 +1,6 @@
 #!/bin/sh
-# more_netfaults.sh: test_netfaults.c with a fault at every byte of its HTTPS exchanges too, not at some: some 9,000
-# handshakes.
+# more_netfaults.sh: test_netfaults.c with more faults in its HTTPS exchanges, some 9,000 handshakes: harm at every byte
+# both ways, a short stream that breaks at every byte, another answer at every 7th, silence at every 5th.
 cd "$(dirname "$0")" || exit 1
 build=${BUILD:-$(cd .. && pwd)/build}
 MOCK_SERVER=${MOCK_SERVER:-$build/mock_server} CHAOS_PROXY=${CHAOS_PROXY:-$build/chaos_proxy} NETFAULTS_ALL=1
