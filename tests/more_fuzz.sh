@@ -1,6 +1,9 @@
 #!/bin/sh
-# more_fuzz.sh: every fuzzer (fuzz/Makefile) replays what the repository holds and runs for a few seconds. Before that each
-# kind of check that they make is given a header with a defect that it has to find.
+# more_fuzz.sh: every fuzzer (fuzz/Makefile) replays what the repository holds and runs for a few seconds. Before that some
+# of them are given a header with a defect that they have to find: a text that is read back as another, a split that
+# changes what is read, a read behind the end, the key in an event, the prompt in a log, a deadline that is not kept, an
+# answer's text without limit, a block that is not given back, a certificate of the wrong usage (in a chain, and of a
+# server), a DNS answer to somebody else. The fuzzers url, tools and dial have no such defect.
 cd "$(dirname "$0")/fuzz" || exit 1
 root=$(cd ../.. && pwd)
 build=${BUILD:-$root/build}
@@ -19,47 +22,54 @@ fi
 [ -f "$build/libbearssl.a" ] || { echo "no $build/libbearssl.a: make -C tools libbearssl"; exit 1; }
 passed=0 failed=0
 
-# fuzzer @ what its report must hold @ the defect
+# fuzzer @ what its report must hold @ the defect. Most are found by the inputs that the repository holds.
 cat > "$T/defects" << 'END'
 json@read again@s/esc\[5\] = hex\[c & 15\];/esc[5] = hex[c \& 7];/
 sse@the same at every split@s/if (s->lf) {/if (s->lf \&\& end - *p == 1) {/
 http@heap-buffer-overflow@s/if (end - p > 1 && p\[1\] == '\\n') {/if (p[1] == '\\n') {/
 call@FUZZ_KEY@/^LLMI_FN void llmi_wire_copy/,/^}/s/n = llmi_redact(.*;/(void)w;/
+call@FUZZ_PROMPT@s/"request sent, %zu bytes", total/"%s", llmi_text_cstr(\&call->text) + call->head_room/
+call@r->started@s/call->has_deadline = 1;/call->has_deadline = 0;/
+stream@fuzz_mem.live < FUZZ_MEMORY@s/w->reply->kept > LLM_MAX_TEXT)/0)/;/^ *#/!s/mem, LLM_MAX_TEXT)/mem, (size_t)1 << 26)/
+pem@fuzz_mem.live == 0@s/llmi_mem_free(s->mem, buf, size);/(void)size;/
+x509@r.eku_ok@s/if ((c->exts & LLMI_EXT_EKU) != 0 && !c->eku_ok) llmi_x509_refuse(x, LLMI_WHY_USAGE);//
+https@a.told == 0@s/if ((c->exts & LLMI_EXT_EKU) != 0 && !c->eku_ok) llmi_x509_refuse(x, LLMI_WHY_USAGE);//
+dns@llmi_dns_u16(p) == id@s/n < 12 || llmi_dns_u16(p) != id)/n < 12)/
 END
 
-# one defect: builds the fuzzer with it, and it has to report it
+# the defect of that line: builds the fuzzer with it, and it has to report it
 plant() {
-    name=$1
-    line=$(grep "^$name@" "$T/defects")
+    line=$(sed -n "$1p" "$T/defects")
+    name=${line%%@*}
     line=${line#*@}
     word=${line%%@*}
-    mkdir -p "$T/$name"
-    sed "${line#*@}" "$header" > "$T/$name/llm_openai.h"
-    if cmp -s "$header" "$T/$name/llm_openai.h"; then
-        echo "the defect of $name cannot be planted: the line that it changes is not there"
+    mkdir -p "$T/$1"
+    sed "${line#*@}" "$header" > "$T/$1/llm_openai.h"
+    if cmp -s "$header" "$T/$1/llm_openai.h"; then
+        echo "the defect of $name ($word) cannot be planted: the line that it changes is not there"
         return 1
     fi
-    make -s --no-print-directory build ONLY="$name" HDR="$T/$name" OUT="$T/$name/out" > "$T/$name/log" 2>&1 || {
-        tail -n 5 "$T/$name/log"
+    make -s --no-print-directory build ONLY="$name" HDR="$T/$1" OUT="$T/$1/out" > "$T/$1/log" 2>&1 || {
+        tail -n 5 "$T/$1/log"
         return 1
     }
-    make -s --no-print-directory ci ONLY="$name" HDR="$T/$name" OUT="$T/$name/out" CI_SECONDS="$seconds" > "$T/$name/log" 2>&1 && {
-        echo "$name does not find a defect that was planted"
+    make -s --no-print-directory ci ONLY="$name" HDR="$T/$1" OUT="$T/$1/out" CI_SECONDS="$seconds" > "$T/$1/log" 2>&1 && {
+        echo "$name does not find a defect that was planted ($word)"
         return 1
     }
-    grep -aq "$word" "$T/$name/out/$name.log" || {
+    grep -aqF "$word" "$T/$1/out/$name.log" || {
         echo "$name finds something else than the defect that was planted:"
-        cut -c1-200 "$T/$name/log" | head -n 10
+        cut -c1-200 "$T/$1/log" | head -n 10
         return 1
     }
-    echo "$name finds its planted defect"
+    echo "$name finds its planted defect ($word)"
 }
 
 rm -rf "$build/fuzz/new"
 make -s --no-print-directory -j"$jobs" build HDR="${header%/*}" || { echo "0 passed, 1 failed"; exit 1; }
 running=0
-for name in $(cut -d@ -f1 "$T/defects"); do
-    { plant "$name" > "$T/$name.out" 2>&1 && : > "$T/$name.found"; } &
+for n in $(seq "$(wc -l < "$T/defects")"); do
+    { plant "$n" > "$T/$n.out" 2>&1 && : > "$T/$n.found"; } &
     running=$((running + 1))
     if [ $running -ge "$jobs" ]; then
         wait
@@ -67,9 +77,9 @@ for name in $(cut -d@ -f1 "$T/defects"); do
     fi
 done
 wait
-for name in $(cut -d@ -f1 "$T/defects"); do
-    cat "$T/$name.out"
-    if [ -f "$T/$name.found" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+for n in $(seq "$(wc -l < "$T/defects")"); do
+    cat "$T/$n.out"
+    if [ -f "$T/$n.found" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 done
 make -s --no-print-directory ci HDR="${header%/*}" CI_SECONDS="$seconds" JOBS="$jobs" > "$T/ci.log" 2>&1
 status=$?
