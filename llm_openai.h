@@ -5693,6 +5693,7 @@ typedef enum llmi_cert_at {
     LLMI_CERT_BC,
     LLMI_CERT_BC_CA,
     LLMI_CERT_BC_PATH,
+    LLMI_CERT_KU,
     LLMI_CERT_NC,
     LLMI_CERT_NC_LIST,      /* [0] permitted, [1] excluded                         */
     LLMI_CERT_NC_TREE,
@@ -5751,7 +5752,7 @@ typedef struct llmi_cert {
     llmi_date not_before, not_after;
     unsigned char v3, key_kind, curve, has_key;
     unsigned char ext, exts;                /* the extension being read, all that were seen       */
-    unsigned char is_ca, eku_ok, critical;
+    unsigned char is_ca, eku_ok, no_sign, critical;
     unsigned char path;                     /* CA certificates allowed below + 1; 0 = no limit    */
     unsigned char nc, nc_excluded;          /* LLMI_NC_; in [1] of them just now                  */
     unsigned char ip_match, dns_names;
@@ -5861,6 +5862,10 @@ LLMI_FN int llmi_cert_extension(llmi_cert *c) {
     return 1;
 }
 
+LLMI_FN int llmi_cert_name_byte(int b) {
+    return llmi_is_digit(b) || (b >= 'a' && b <= 'z') || b == '.' || b == '-' || b == '_';
+}
+
 /* Keeps the first name for a message, with '?' for bytes that no host name has, so that it can be shown. */
 LLMI_FN void llmi_cert_dns_name(llmi_cert *c) {
     size_t i, n = 0;
@@ -5868,8 +5873,7 @@ LLMI_FN void llmi_cert_dns_name(llmi_cert *c) {
     if (c->dns_name[0] != 0) return;
     for (i = 0; i < c->val_len && i < sizeof c->val && n + 1 < sizeof c->dns_name; i++) {
         int b = llmi_lower(c->val[i]);
-        int ok = llmi_is_digit(b) || (b >= 'a' && b <= 'z') || b == '.' || b == '-' || b == '*' || b == '_';
-        c->dns_name[n++] = (char)(ok ? b : '?');
+        c->dns_name[n++] = (char)(llmi_cert_name_byte(b) || b == '*' ? b : '?');
     }
     c->dns_name[n] = 0;
 }
@@ -5885,11 +5889,22 @@ LLMI_FN int llmi_cert_below(const char *host, const unsigned char *name, size_t 
     return n == 0 || n == len || name[0] == '.' || host[-1] == '.';
 }
 
-/* One base of nameConstraints: is the host in it? Another form than the host's says nothing of it. */
+/* A base that no host could match, such as "*.example", would exclude nothing. */
+LLMI_FN int llmi_cert_base_ok(const unsigned char *p, size_t n) {
+    size_t i;
+    for (i = 0; i < n; i++) {
+        if (!llmi_cert_name_byte(llmi_lower(p[i])) || (p[i] == '.' && i + 1 == n)) return 0;
+    }
+    return 1;
+}
+
+/* One base of nameConstraints: is the host in it? Another form than the host's says nothing of it; names of mail and
+   URI are never believed, so their bounds do not matter. */
 LLMI_FN void llmi_cert_constraint(llmi_cert *c) {
     size_t i;
     int in;
-    if (c->tag == 0x82 && c->val_len <= sizeof c->val) {
+    if (c->tag == 0x81 || c->tag == 0x86) return;
+    if (c->tag == 0x82 && c->val_len <= sizeof c->val && llmi_cert_base_ok(c->val, (size_t)c->val_len)) {
         if (c->ip_len > 0 || c->name == NULL) return;
         in = llmi_cert_below(c->name, c->val, (size_t)c->val_len);
     } else if (c->tag == 0x87 && (c->val_len == 8 || c->val_len == 32)) {
@@ -5953,6 +5968,7 @@ LLMI_FN int llmi_cert_closed(llmi_cert *c, int what) {
         if (!llmi_date_read(&c->not_after, c->tag, c->val, n)) return llmi_cert_bad(c);
         break;
     case LLMI_CERT_VALIDITY:
+    case LLMI_CERT_NC_TREE:
     case LLMI_CERT_EXT: return c->at == LLMI_CERT_NOTHING ? 1 : llmi_cert_bad(c);   /* no part is missing */
     case LLMI_CERT_ALG_OID: llmi_cert_algorithm(c); break;
     case LLMI_CERT_ALG_PARAM: llmi_cert_curve(c); break;
@@ -5976,6 +5992,7 @@ LLMI_FN int llmi_cert_closed(llmi_cert *c, int what) {
     case LLMI_CERT_BC_PATH:   /* a chain that is longer than this is none of ours */
         c->path = (unsigned char)(c->val_len == 1 && c->val[0] < 0x7F ? c->val[0] + 1 : 0x80);
         break;
+    case LLMI_CERT_KU: c->no_sign = c->val_len < 2 || (c->val[1] & 0x04) == 0; break;   /* keyCertSign */
     case LLMI_CERT_NC_BASE: llmi_cert_constraint(c); break;
     default: break;
     }
@@ -6022,6 +6039,7 @@ LLMI_FN const llmi_cert_rule *llmi_cert_find_rule(int at, int tag) {
         {LLMI_CERT_BC_CA,      0x01, LLMI_CERT_VALUE, LLMI_CERT_NOTHING,    LLMI_CERT_BC_PATH},
         {LLMI_CERT_BC_CA,      0x02, LLMI_CERT_VALUE, LLMI_CERT_NOTHING,    LLMI_CERT_NOTHING},
         {LLMI_CERT_BC_PATH,    0x02, LLMI_CERT_VALUE, LLMI_CERT_NOTHING,    LLMI_CERT_NOTHING},
+        {LLMI_CERT_KU,         0x03, LLMI_CERT_VALUE, LLMI_CERT_NOTHING,    LLMI_CERT_NOTHING},
         {LLMI_CERT_NC,         0x30, LLMI_CERT_TAG,   LLMI_CERT_NC_LIST,    LLMI_CERT_NOTHING},
         {LLMI_CERT_NC_LIST,    0xA0, LLMI_CERT_TAG,   LLMI_CERT_NC_TREE,    LLMI_CERT_NC_LIST},
         {LLMI_CERT_NC_LIST,    0xA1, LLMI_CERT_TAG,   LLMI_CERT_NC_TREE,    LLMI_CERT_NC_LIST},
@@ -6042,6 +6060,7 @@ LLMI_FN int llmi_cert_open(llmi_cert *c) {
     static const llmi_cert_rule enter[] = {
         {LLMI_EXT_BC, 0, 0, LLMI_CERT_BC, 0}, {LLMI_EXT_SAN, 0, 0, LLMI_CERT_SAN, 0},
         {LLMI_EXT_EKU, 0, 0, LLMI_CERT_EKU, 0}, {LLMI_EXT_NC, 0, 0, LLMI_CERT_NC, 0},
+        {LLMI_EXT_KU, 0, 0, LLMI_CERT_KU, 0},
     };
     const llmi_cert_rule *r;
     uint32_t room = c->depth > 0 ? c->end[c->depth - 1] - c->pos : 0xFFFFFFu;
@@ -6060,6 +6079,7 @@ LLMI_FN int llmi_cert_open(llmi_cert *c) {
     }
     if (c->at == LLMI_CERT_VERSION && c->tag == 0xA0) c->v3 = 1;
     if (c->at == LLMI_CERT_NC_LIST) c->nc_excluded = c->tag == 0xA1;
+    if ((c->at == LLMI_CERT_NC || c->at == LLMI_CERT_NC_LIST) && c->len == 0) return llmi_cert_bad(c);
     c->end[c->depth] = c->pos + c->len;
     c->next[c->depth] = r->next;
     c->what[c->depth] = c->at;
@@ -6628,6 +6648,7 @@ typedef enum llmi_tls_why {
     LLMI_WHY_PATH,          /* basicConstraints allow fewer CA certificates below         */
     LLMI_WHY_WEAK,          /* of an anchor only: RSA below 2048 bits                     */
     LLMI_WHY_NO_CA,         /* of an anchor only                                          */
+    LLMI_WHY_NO_SIGN,       /* of an anchor only: keyUsage without keyCertSign            */
     LLMI_WHY_SIGNATURE,     /* of an anchor only: it was offered                          */
     LLMI_WHY_PIN,           /* of an anchor only: not pinned, and nothing before it       */
     LLMI_WHY_TRUST,         /* the file of anchors cannot be read any more                */
@@ -6734,6 +6755,8 @@ LLMI_FN int llmi_cert_nc_why(const llmi_cert *c) {
 LLMI_FN int llmi_trust_judge(const llmi_cert *c, int below) {
     int is_root = memcmp(c->issuer, c->subject, 32) == 0;
     if (!c->is_ca && (c->v3 || !is_root)) return LLMI_WHY_NO_CA;   /* a root of version 1 has no basicConstraints */
+    if (c->no_sign) return LLMI_WHY_NO_SIGN;
+    if ((c->exts & LLMI_EXT_EKU) != 0 && !c->eku_ok) return LLMI_WHY_USAGE;
     if (c->path != 0 && below >= c->path) return LLMI_WHY_PATH;
     return llmi_cert_nc_why(c);
 }
@@ -6833,6 +6856,7 @@ LLMI_FN void llmi_x509_look_up(llmi_tls_x509 *x, const unsigned char *subject, u
 LLMI_FN void llmi_x509_have_key(llmi_tls_x509 *x) {
     if (llmi_tls_pinned(x->shared, x->cert.spki)) x->pinned = 1;
     x->anchor_count = x->store_used = 0;
+    x->anchor_why = LLMI_WHY_NONE;
     llmi_x509_look_up(x, x->cert.issuer, BR_X509_TA_CA);
 }
 
@@ -6899,7 +6923,7 @@ LLMI_FN void llmi_x509_append(const br_x509_class **ctx, const unsigned char *p,
         int event;
         size_t k = llmi_cert_feed(&x->cert, p, n, &event);
         int hide = (event & LLMI_CERT_STAR) != 0 && x->hide_star;
-        llmi_x509_pass(x, p, k - 1);   /* an event speaks of the last byte */
+        llmi_x509_pass(x, p, k - 1);   /* an event speaks of the last byte; a walk that ended badly has none */
         if (x->engine.err == 0) {      /* else it is refused already, and only read for the message */
             if ((event & LLMI_CERT_HAVE_KEY) != 0) llmi_x509_have_key(x);
             /* the server's own certificate may be trusted directly */
@@ -7424,6 +7448,8 @@ LLMI_FN const char *llmi_tls_fault(int why) {
     case LLMI_WHY_PATH: return " allows fewer CA certificates below it (path length)";
     case LLMI_WHY_WEAK: return " has an RSA key below 2048 bits";
     case LLMI_WHY_NO_CA: return " is marked as no CA, so it vouches for itself only";
+    case LLMI_WHY_NO_SIGN: return " may not sign certificates (keyUsage lacks keyCertSign)";
+    case LLMI_WHY_USAGE: return " may not be used for servers (extendedKeyUsage lacks serverAuth)";
     default: return " is malformed";
     }
 }
@@ -7435,10 +7461,6 @@ LLMI_FN void llmi_tls_say_refused(llm_text *t, const llmi_tls_x509 *x, const cha
     case LLMI_WHY_NO_SAN:
         llmi_text_addf(t, "the server's certificate names no host in subjectAltName (the common name does not count), "
                        "so it is not for %s: check the host of the base URL", host);
-        break;
-    case LLMI_WHY_USAGE:
-        llmi_tls_which(t, x->bad_depth);
-        llmi_text_puts(t, " may not be used for servers (extendedKeyUsage lacks serverAuth)");
         break;
     case LLMI_WHY_LONG:
         llmi_text_addf(t, "the server sends more than %d certificates", LLMI_TLS_CHAIN);

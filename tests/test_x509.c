@@ -112,6 +112,7 @@ static int walk(llmi_cert *c, const unsigned char *p, size_t n) {
 #define SAN "\x55\x1D\x11"
 #define BC "\x55\x1D\x13"
 #define NC "\x55\x1D\x1E"
+#define KU "\x55\x1D\x0F"
 #define SERVER_AUTH "\x30\x0A\x06\x08\x2B\x06\x01\x05\x05\x07\x03\x01"
 #define CLIENT_AUTH "\x30\x0A\x06\x08\x2B\x06\x01\x05\x05\x07\x03\x02"
 
@@ -130,6 +131,23 @@ static void test_path(void) {
         build(&cert, &e, "200101000000Z", 0x17);
         CHECK(walk(&c, cert.p, cert.n) && c.is_ca);
         CHECK_INT(c.path, cases[i].path);
+    }
+}
+
+/* keyUsage (RFC 5280 4.2.1.3): keyCertSign is bit 5. */
+static void test_key_usage(void) {
+    static const struct { const char *value; size_t n; int no_sign; } cases[] = {
+        {"\x03\x02\x01\x06", 4, 0}, {"\x03\x02\x02\x04", 4, 0}, {"\x03\x03\x07\x04\x80", 5, 0}, {"\x03\x02\x07\x80", 4, 1},
+        {"\x03\x02\x01\x02", 4, 1}, {"\x03\x01\x00", 3, 1}, {"\x03\x00", 2, 1}};
+    static der e, cert;
+    llmi_cert c;
+    size_t i;
+    for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        e.n = 0;
+        put_ext(&e, KU, 3, 0xFF, cases[i].value, cases[i].n);
+        build(&cert, &e, "200101000000Z", 0x17);
+        CHECK(walk(&c, cert.p, cert.n));
+        CHECK_INT(c.no_sign, cases[i].no_sign);
     }
 }
 
@@ -158,7 +176,7 @@ static void test_extensions(void) {
     CHECK_STR(c.dns_name, "a.test?");   /* only what a host name may hold is shown */
     e.n = 0;
     put_ext(&e, SAN, 3, -1, "\x30\x07\x87\x05\xC0\x00\x02\x01\x00", 9);   /* five bytes are no address */
-    put_ext(&e, NC, 3, 0xFF, "\x30\x00", 2);
+    put_ext(&e, NC, 3, 0xFF, "\x30\x06\xA0\x04\x30\x02\x82\x00", 8);   /* says nothing of addresses */
     put_ext(&e, BC, 3, -1, "\x30\x00", 2);
     build(&cert, &e, "200101000000Z", 0x17);
     CHECK(walk(&c, cert.p, cert.n));
@@ -172,6 +190,7 @@ static void test_extensions(void) {
 /* Values of known extensions that are no DER, or too long or short for it. */
 static void test_malformed(void) {
     static const struct { const char *oid; const char *value; size_t n; } bad[] = {
+        {NC, "\x30\x00", 2}, {NC, "\x30\x02\xA1\x00", 4}, {NC, "\x30\x04\xA1\x02\x30\x00", 6}, {KU, "\x04\x00", 2},
         {EKU, "\x30\x0B\x06\x08\x2B\x06\x01\x05\x05\x07\x03\x01", 12},      /* longer than its enclosing element */
         {EKU, "\x30\x0A\x06\x08\x2B\x06\x01\x05\x05\x07\x03\x01\x00", 13},  /* a byte behind it                  */
         {EKU, "\x30\x0A\x04\x08\x2B\x06\x01\x05\x05\x07\x03\x01", 12},      /* no OID                            */
@@ -288,6 +307,7 @@ static void test_pem_noise(void) {
 
 int main(void) {
     test_path();
+    test_key_usage();
     test_extensions();
     test_malformed();
     test_damage();

@@ -240,6 +240,11 @@ def make():
     leaf("eku-any", more=[eku(CLIENT, ANY)])
     inter("eku-i", "r", exts=CA + [eku(SERVER, critical=True)]); leaf("by-eku-i", "eku-i")
     inter("eku-client-i", "r", exts=CA + [eku(CLIENT)]); leaf("by-eku-client-i", "eku-client-i")
+    root("eku-r", "root", exts=CA + [eku(SERVER)]); leaf("by-eku-r", "eku-r")
+    root("eku-client-r", "root", exts=CA + [eku(CLIENT)]); leaf("by-eku-client-r", "eku-client-r")
+    root("no-sign-r", "root", exts=[bc(), ku(0x82)]); leaf("by-no-sign-r", "no-sign-r")
+    root("no-ku-r", "root", exts=[bc()]); leaf("by-no-ku-r", "no-ku-r")
+    root("key-r", "root"); inter("key-i", "key-r"); leaf("by-key-i", "key-i"); root("key-i-r", "other", cn=b"Case key-i")
     # name constraints
     ips = [tlv(0x87, bytes([192, 0, 2, 0, 255, 255, 255, 0])), tlv(0x87, bytes.fromhex("20010db8" + "00" * 12 + "ffffffff" + "00" * 12))]
     far = [tlv(0x87, bytes([192, 0, 3, 0, 255, 255, 255, 0])), tlv(0x87, bytes.fromhex("20010db9" + "00" * 12 + "ffffffff" + "00" * 12))]
@@ -254,6 +259,9 @@ def make():
         "ip4": nc(ips[:1]), "ip-name": nc([dns(b"case.test")]), "ip-odd": nc([tlv(0x87, bytes(5))]),
         "dir": nc([person]), "mail": nc([tlv(0x81, b"case.test")]), "not-mail": nc((), [tlv(0x81, b"case.test")]),
         "min": nc([seq(dns(b"case.test"), tlv(0x80, b"\x01"))]), "long": nc([dns(b"a." * 40 + HOST)]),
+        "uri": nc([tlv(0x86, b"other.test")], [tlv(0x86, b"case.test")]), "star": nc((), [dns(b"*.case.test")]),
+        "root-dot": nc((), [dns(b"case.test.")]), "only-dot": nc((), [dns(b".")]), "no-base": nc((), [seq()]),
+        "no-list": ext("2.5.29.30", seq(tlv(0xA1)), True), "empty": ext("2.5.29.30", seq(), True),
     }.items():
         inter("nc-" + n, "r", exts=CA + [e]); leaf("by-nc-" + n, "nc-" + n)
     inter("nc-inner", "nc-above", "other", exts=CA + [nc([dns(b"other.test")])]); leaf("by-nc-inner", "nc-inner")
