@@ -10116,13 +10116,14 @@ LLMI_FN llmi_conn *llmi_conn_reuse(llm_client *c) {
     return NULL;
 }
 
-/* Memory is short: the connection that was kept last gives way. 0: none is kept. */
+/* Memory is short: the connection that was kept for longest gives way. 0: none is kept. */
 LLMI_FN int llmi_conn_yield(llm_client *c) {
-    llmi_conn *n = c->idle;
-    if (n == NULL) return 0;
-    c->idle = n->next;
+    llmi_conn **at = &c->idle;
+    if (*at == NULL) return 0;
+    while ((*at)->next != NULL) at = &(*at)->next;
+    llmi_conn_free(c, *at);
+    *at = NULL;
     c->idle_count--;
-    llmi_conn_free(c, n);
     return 1;
 }
 
@@ -10390,7 +10391,7 @@ LLMI_FN void llmi_call_make_room(llm_call *call) {
     llmi_text_counting(&count);
     llmi_call_head(call, &count, (size_t)-1, 0);
     n = count.n;
-    if (llmi_client_via(call->client) != NULL) {
+    if (call->client->url.secure && llmi_client_via(call->client) != NULL) {
         llmi_text_counting(&count);
         llmi_call_head(call, &count, 0, 1);
         if (count.n > n) n = count.n;
@@ -10872,8 +10873,10 @@ LLMI_FN void llmi_call_api_error(llm_call *call, int http) {
         (void)llmi_fail(e, s,
                         "HTTP %d: %s redirects%s%s. Redirects are not followed: set base_url to the right address",
                         http, call->client->url.host, to[0] ? " to " : " without naming a target", to);
-    } else {
-        (void)llmi_fail(e, s, "HTTP %d from %s: %s%s", http, call->client->url.host,
+    } else {   /* what an http:// proxy says of its own looks like the server's word */
+        const llmi_url *via = call->client->url.secure ? NULL : llmi_client_via(call->client);
+        (void)llmi_fail(e, s, "HTTP %d from %s%s%s: %s%s", http, call->client->url.host,
+                        via != NULL ? " through the proxy " : "", via != NULL ? via->host : "",
                         message[0] ? message : "no message", llmi_advice(s));
     }
     memcpy(e->type, was.type, sizeof e->type);

@@ -811,6 +811,32 @@ static void test_keep_alive(void) {
         CHECK_INT(sc.closes, 1);
         clean(c);
     }
+    /* memory is short: of two kept connections the one that has waited for longer is closed */
+    {
+        llm_call *call[2];
+        llm_request r = sc_hi();
+        sc_reset();
+        for (i = 0; i < 2; i++) {
+            sc_conn();
+            sc_stream(SC_DELTA("x") SC_STOP SC_DONE);
+        }
+        c = sc_client(NULL);
+        for (i = 0; i < 2; i++) {
+            llm_event ev;
+            CHECK_INT(llm_start(c, &r, &call[i]), LLM_OK);
+            CHECK_INT(llm_next(call[i], &ev, 0), LLM_OK);
+        }
+        for (i = 0; i < 2; i++) CHECK_INT(sc_drive(call[i], NULL, NULL, NULL), LLM_OK);
+        CHECK_INT(c->idle_count, 2);
+        for (i = 0; i < 2; i++) {
+            CHECK_INT(sc.conn[i].closed, 0);
+            CHECK_INT(llmi_conn_yield(c), 1);
+            CHECK_INT(sc.conn[i].closed, 1);
+            CHECK_INT(c->idle_count, 1 - i);
+        }
+        CHECK_INT(llmi_conn_yield(c), 0);
+        clean(c);
+    }
     /* the last chunk comes after [DONE]: the connection is good if it has come by the next request, else unused */
     for (i = 0; i < 2; i++) {
         sc_reset();

@@ -1000,7 +1000,8 @@ static void test_http_errors(void) {
     } row[] = {
         {407, "Proxy-Authenticate: Basic\r\n", "<html>" BASIC, LLM_ERR_CONNECTION, 0,
          "the proxy proxy.test port 3128;HTTP 407;config.proxy"},
-        {403, "", "<html><h1>denied</h1> to " USER ":" PASS " or " BASIC " or " PASS, LLM_ERR_PERMISSION, 403, "HTTP 403;denied;***"},
+        {403, "", "<html><h1>denied</h1> to " USER ":" PASS " or " BASIC " or " PASS, LLM_ERR_PERMISSION, 403,
+         "HTTP 403 from a.test through the proxy proxy.test: denied;***"},
         {503, "Content-Type: text/plain\r\n", "Basic " BASIC, LLM_ERR_SERVER, 503, "Basic ***"},
         {400, "", "{\"error\":{\"message\":\"" BASIC "\",\"type\":\"" BASIC "\",\"code\":\"" PASS "\",\"param\":\"" USER ":" PASS "\"}}",
          LLM_ERR_BAD_REQUEST, 400, "***"},
