@@ -10069,22 +10069,33 @@ LLMI_FN int llmi_conn_closed_clean(llmi_conn *n) {
     return n->eof == LLM_NET_CLOSED;
 }
 
-/* Reads the last bytes of an answer that was left early (the final chunk, say), if they are there. 1 = the connection
-   stands right before the next answer; -1 = they are still on their way; 0 = it is of no more use. */
-LLMI_FN int llmi_conn_drained(llm_client *c, llmi_conn *n) {
+#define LLMI_LAST_BYTES_MS 100     /* so long they are waited for: less than a new connection over a slow line takes */
+
+/* Reads the last bytes of an answer that was left early (the final chunk, say), if they are there, or come while the
+   caller waits: a slow line brings them later than [DONE]. 1 = the connection stands right before the next answer;
+   -1 = they are still on their way; 0 = it is of no more use. */
+LLMI_FN int llmi_conn_drained(llm_client *c, llmi_conn *n, int wait_ms) {
+    uint64_t until = LLM_NOW_MS(c->mem.ctx);
     int drained = 0, rounds = 0;
     size_t len;
+    if (wait_ms > LLMI_LAST_BYTES_MS) wait_ms = LLMI_LAST_BYTES_MS;
+    if (wait_ms > 0 && n->draining == 1) until += (uint64_t)wait_ms;       /* the first time only */
     while (n->draining) {
         const char *start = llmi_conn_peek(n, &len), *p = start;
         switch (llmi_http_next(&n->http, &p, start + len)) {
         case LLMI_HTTP_END: n->draining = 0; break;
         case LLMI_HTTP_ERROR: return 0;
-        case LLMI_HTTP_MORE:
+        case LLMI_HTTP_MORE: {
+            uint64_t now = LLM_NOW_MS(c->mem.ctx);
+            int left = now < until ? (int)(until - now) : 0;
             if (len > 0) break;
-            if (++rounds > 4) return 0;
-            if (drained || llmi_conn_fill(c, n, 0, &drained) == 0) return ++n->draining > 8 ? 0 : -1;
+            if (rounds > 4) return 0;
+            if (left == 0 && drained) return ++n->draining > 8 ? 0 : -1;
+            if (llmi_conn_fill(c, n, left, &drained) == 0 && left == 0) return ++n->draining > 8 ? 0 : -1;
             if (n->eof) return 0;
+            if (left == 0 || !drained) rounds++;
             break;
+        }
         default: break;
         }
         llmi_conn_took(n, (size_t)(p - start));
@@ -10099,10 +10110,10 @@ LLMI_FN int llmi_conn_drained(llm_client *c, llmi_conn *n) {
 }
 
 /* A kept connection that is still good, or NULL. One whose last bytes are on their way stays for a later call. */
-LLMI_FN llmi_conn *llmi_conn_reuse(llm_client *c) {
+LLMI_FN llmi_conn *llmi_conn_reuse(llm_client *c, int wait_ms) {
     llmi_conn **at = &c->idle, *n;
     while ((n = *at) != NULL) {
-        int drained = llmi_conn_drained(c, n);
+        int drained = llmi_conn_drained(c, n, wait_ms);
         if (drained < 0) {
             at = &n->next;
             continue;
@@ -10600,12 +10611,12 @@ LLMI_FN int64_t llmi_call_left(const llm_call *call, uint64_t now) {
 
 /* ---- steps: connecting and sending ---------------------------------------------------------------------- */
 
-LLMI_FN llmi_step llmi_step_start(llm_call *call) {
+LLMI_FN llmi_step llmi_step_start(llm_call *call, int wait_ms) {
     llm_client *c = call->client;
     llmi_conn *n = NULL;
     call->attempts++;
     call->send_failed = call->unsent = call->head_seen = 0;
-    if (!call->fresh) n = llmi_conn_reuse(c);
+    if (!call->fresh) n = llmi_conn_reuse(c, wait_ms);
     call->fresh = 0;
     if (n == NULL) {
         do n = (llmi_conn *)llmi_mem_zalloc(&c->mem, sizeof *n);
@@ -11322,7 +11333,7 @@ LLMI_FN llmi_step llmi_step_wait(llm_call *call, llm_event *event, int wait_ms) 
 
 LLMI_FN llmi_step llmi_call_step(llm_call *call, llm_event *event, int wait_ms) {
     switch (call->state) {
-    case LLMI_CALL_START: return llmi_step_start(call);
+    case LLMI_CALL_START: return llmi_step_start(call, wait_ms);
     case LLMI_CALL_OPEN: return llmi_step_open(call, wait_ms);
 #if LLMI_HAS_PROXY
     case LLMI_CALL_TUNNEL: return llmi_step_tunnel(call, wait_ms);
@@ -12492,6 +12503,7 @@ LLM_API llm_cost_source llm_price_lookup(const llm_client *client, const char *m
 #undef LLMI_SCRUB_FREE
 #undef LLMI_WIRE_DEPTH
 #undef LLMI_SECRET_MIN
+#undef LLMI_LAST_BYTES_MS
 #undef LLMI_BURST
 #endif /* LLMI_KEEP_MACROS */
 

@@ -730,7 +730,7 @@ static void test_keep_alive(void) {
     llm_client *c;
     llm_response o;
     seen s;
-    int how, i;
+    int how, i, k;
     for (how = 0; how < 4; how++) { /* one connection for all */
         sc_reset();
         sc_conn();
@@ -837,23 +837,37 @@ static void test_keep_alive(void) {
         CHECK_INT(llmi_conn_yield(c), 0);
         clean(c);
     }
-    /* the last chunk comes after [DONE]: the connection is good if it has come by the next request, else unused */
-    for (i = 0; i < 2; i++) {
+    /* the last chunk comes after [DONE]: the connection is good if it comes by the next request, or 100 ms after it
+       where the caller waits anyway, even byte by byte; else unused */
+    for (i = 0; i < 5; i++) {
+        static const int late[] = {50, 50, 95, 105, 2000};
+        llm_event ev;
+        llm_call *call;
         sc_reset();
         sc_conn();
         sc_await();
         sc_give(SC_SSE_HEAD, -1);
         sc_chunk_s(SC_DELTA("x") SC_DONE);
-        sc_pause(50);
-        sc_give("0\r\n\r\n", -1);
+        sc_pause(late[i]);
+        for (k = 0; k < 5; k++) {
+            sc_give(&"0\r\n\r\n"[k], 1);
+            if (i > 0) sc_pause(1);
+        }
         sc_answer(200, "", SC_OK_JSON("x"));
         sc_conn();
         sc_answer(200, "", SC_OK_JSON("x"));
         c = sc_client(NULL);
         CHECK_INT(simple(c, STREAM), LLM_OK);
         if (i == 0) sc_clock(sc.now + 60);
-        CHECK_INT(simple(c, 0), LLM_OK);
-        CHECK_INT(sc.opens, i == 0 ? 1 : 2);
+        if (i == 1) {      /* one that does not wait */
+            llm_request r = sc_hi();
+            CHECK_INT(llm_start(c, &r, &call), LLM_OK);
+            CHECK_INT(llm_next(call, &ev, 0), LLM_OK);
+            CHECK_INT(sc_drive(call, NULL, NULL, NULL), LLM_OK);
+        } else {
+            CHECK_INT(simple(c, 0), LLM_OK);
+        }
+        CHECK_INT(sc.opens, i == 0 || i == 2 ? 1 : 2);
         clean(c);
     }
     /* bytes behind an answer never become the next one: a whole answer in them is not taken */
