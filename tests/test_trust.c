@@ -229,11 +229,10 @@ static void test_alerts(void) {
         static llmi_tls tls;
         char b[512];
         llm_text t;
-        int retry = 0;
         memset(&tls, 0, sizeof tls);
         tls.opened = 1;
         llmi_text_fixed(&t, b, sizeof b);
-        llmi_tls_say(&t, &tls, BR_ERR_RECV_FATAL_ALERT + 40, "h", &retry);
+        llmi_tls_say(&t, &tls, BR_ERR_RECV_FATAL_ALERT + 40, "h");
         CHECK(strstr(llmi_text_cstr(&t), "alert 40, handshake_failure: it may have asked for a new handshake") != NULL);
     }
 }

@@ -59,5 +59,5 @@ int llm_my_random(void *, void *, size_t);
 #define LLM_RANDOM(ctx, buf, n) llm_my_random((ctx), (buf), (n))'
 
 # every switch that the header knows
-SWITCHES=$(grep -oE '\bLLM_NO_[A-Z]+\b' "$HEADER" | sort -u)
+SWITCHES=$(grep -oE '\bLLM_(NO_[A-Z]+|TLS_SMALL)\b' "$HEADER" | sort -u)
 ALL_OFF=$(for s in $SWITCHES; do printf ' -D%s' "$s"; done)
