@@ -1,75 +1,65 @@
 #!/bin/sh
-# more_musl.sh: one header, one static binary. The program of static/chat.c is linked with musl (and with glibc) without
-# any warning of the linker, has no interpreter and needs no library, and streams a chat over HTTPS in a chroot that holds
-# nothing but the program and the trust anchors: no /dev, no /etc, no /proc.
+# more_musl.sh: one header, one static binary. The program of ports/three.c is linked with musl and with glibc, as a static
+# program and as a static one that loads anywhere (static-PIE), without any warning of the linker. Each has no interpreter,
+# needs no library, and gets its three exchanges right over HTTPS in a chroot that holds nothing but the program: no /dev,
+# no /etc, no /proc; the trust anchors are compiled in.
 cd "$(dirname "$0")" || exit 1
-build=${BUILD:-$(cd .. && pwd)/build}
-mock=${MOCK_SERVER:-$build/mock_server}
-skip() { echo "SKIPPED more_musl: needs $1"; exit 77; }
+NAME=more_musl
+. ports/lib.sh
 command -v musl-gcc > /dev/null 2>&1 || skip musl-gcc
 command -v readelf > /dev/null 2>&1 || skip readelf
+[ "$(uname -m)" = x86_64 ] || skip x86-64
 [ "$(id -u)" = 0 ] || skip "root, for chroot"
-[ -x "$mock" ] || { echo "no $mock: make -C tools mock"; exit 1; }
-[ -f "$build/llm_openai.h" ] || { echo "no $build/llm_openai.h: make -C tools bundle"; exit 1; }
-T=$(mktemp -d "${TMPDIR:-/tmp}/llm_musl.XXXXXX") || exit 1
-server=
-trap '[ -z "$server" ] || kill "$server" 2> /dev/null; rm -rf "$T"' EXIT
-trap 'exit 1' HUP INT TERM
-passed=0 failed=0
-ok() { passed=$((passed + 1)); }
-bad() {
-    failed=$((failed + 1))
-    echo "FAILED $1"
-    [ ! -s "${2:-/dev/null}" ] || head -n 20 "$2" | sed 's/^/    /'
-}
-check() { if [ "$2" = "$3" ]; then ok; else bad "$1: is '$2', wanted '$3'"; fi; }
+perl ../tools/anchors/anchors.pl --pem --out "$T/anchors.h" data/pki/roots.pem > "$T/err" 2>&1 || bad "anchors.pl" "$T/err"
+mkdir "$T/jail"
 
-# serve CERT: starts the mock server with that identity, sets $port and $ca
-serve() {
-    [ -z "$server" ] || { kill "$server"; wait "$server" 2> /dev/null; }
-    rm -f "$T/ready"
-    "$mock" --http off --https 0 --cert "$1" --script static/script.txt --ready-file "$T/ready" --with-parent \
-        --lifetime 300 > /dev/null &
-    server=$!
-    n=0
-    while [ ! -f "$T/ready" ] && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
-    port=$(sed -n 's/.* https 127\.0\.0\.1:\([0-9]*\).*/\1/p' "$T/ready")
-    ca=$(sed -n 's/.* ca \(.*\)$/\1/p' "$T/ready")
-    [ -n "$port" ] || bad "the mock server does not start"
+# wrong FILE: what the file needs that a chroot does not have
+wrong() {
+    readelf -lW "$1" > "$T/segments" || echo "cannot be read"
+    if grep -q INTERP "$T/segments"; then echo "INTERP"; fi
+    if readelf -dW "$1" 2> /dev/null | grep -q NEEDED; then echo "NEEDED"; fi
+    if grep -q 'GNU_STACK.*RWE' "$T/segments"; then echo "executable stack"; fi
+    if ! grep -q GNU_STACK "$T/segments"; then echo "no word about the stack"; fi
 }
 
-# try NAME COMPILER...
+# this must be found: a dynamic program, an executable stack, and what `musl-gcc -static-pie` really makes
+echo 'int main(void) { return 0; }' > "$T/empty.c"
+${CC:-cc} -o "$T/planted" "$T/empty.c" && check "planted: a dynamic program" "$(wrong "$T/planted" | xargs)" "INTERP NEEDED"
+${CC:-cc} -static -z execstack -o "$T/planted" "$T/empty.c" 2> /dev/null
+check "planted: an executable stack" "$(wrong "$T/planted" | xargs)" "executable stack"
+musl-gcc -static-pie -o "$T/planted" "$T/empty.c" && check "planted: musl-gcc -static-pie" "$(wrong "$T/planted" | sed 1q)" INTERP
+
+# try NAME ELF-TYPE LINKER...
 try() {
-    name=$1
-    shift
-    if ! "$@" -std=c99 -Os -ffunction-sections -fdata-sections -static -Wl,--gc-sections -Wl,--fatal-warnings -s \
-        -I"$build" -o "$T/chat" static/chat.c 2> "$T/err"; then
+    name=$1 type=$2
+    shift 2
+    if ! "$@" -Wl,--gc-sections -Wl,--fatal-warnings -s -o "$T/three" 2> "$T/err"; then
         bad "$name: does not link without a warning" "$T/err"
         return
     fi
-    ok
-    readelf -lW "$T/chat" > "$T/segments"
-    if grep -q INTERP "$T/segments"; then bad "$name: has an INTERP segment"; else ok; fi
-    if readelf -dW "$T/chat" 2> /dev/null | grep -q NEEDED; then bad "$name: needs a shared library"; else ok; fi
-    if grep -E 'GNU_STACK.*RWE' "$T/segments" > "$T/x"; then bad "$name: executable stack"; else ok; fi
-    echo "$name: $(wc -c < "$T/chat") bytes, stripped"
-    for cert in ec rsa; do
-        serve $cert
-        rm -rf "$T/jail"
-        mkdir "$T/jail"
-        cp "$T/chat" "$T/jail/chat"
-        cp "$ca" "$T/jail/roots.pem"
-        timeout 30 chroot "$T/jail" /chat "https://127.0.0.1:$port/v1" /roots.pem > "$T/out" 2>&1
-        check "$name, $cert: status" $? 0
-        check "$name, $cert: what it says" "$(cat "$T/out")" "[Grüße][, Welt] 5 7 finish 1"
-    done
-    # the same with no anchors must fail: nothing is trusted by default
-    rm "$T/jail/roots.pem"
-    timeout 30 chroot "$T/jail" /chat "https://127.0.0.1:$port/v1" /roots.pem > "$T/out" 2>&1
-    check "$name, no anchors: status" $? 1
-    if grep -q '^LLM_ERR_TLS: ' "$T/out"; then ok; else bad "$name, no anchors" "$T/out"; fi
+    check "$name: needs" "$(wrong "$T/three" | xargs)" ""
+    check "$name: type" "$(readelf -hW "$T/three" | awk '$1 == "Type:" { print $2 }')" "$type"
+    echo "$name: $(wc -c < "$T/three") bytes, stripped; text $(size "$T/three" | awk 'NR == 2 { print $1 }')"
+    echo "figure $id.file $(wc -c < "$T/three")"
+    echo "figure $id.text $(size "$T/three" | awk 'NR == 2 { print $1 }')"
+    cp "$T/three" "$T/jail/three"
+    for cert in ec rsa; do three "$name" $cert chroot "$T/jail" /three; done
+    refuses "$name, a CA nobody knows" unknown-ca chroot "$T/jail" /three
 }
-try "musl" musl-gcc
-try "glibc" "${CC:-cc}"
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+
+flags="-std=c99 -Wall -Wextra -Werror -Os -fPIE -ffunction-sections -fdata-sections -include $T/anchors.h -I$build -c ports/three.c"
+# shellcheck disable=SC2086
+{
+    musl-gcc $flags -o "$T/musl.o" > "$T/musl.err" 2>&1 &
+    ${CC:-cc} $flags -o "$T/glibc.o" > "$T/glibc.err" 2>&1
+    wait $!
+}
+for libc in musl glibc; do [ -f "$T/$libc.o" ] || bad "$libc: does not compile" "$T/$libc.err"; done
+lib=/usr/lib/x86_64-linux-musl
+id=musl try "musl, static" EXEC musl-gcc "$T/musl.o" -static -no-pie
+# its wrapper has no static-PIE: the start files are named by hand
+id=musl_pie try "musl, static-PIE" DYN musl-gcc -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text "$lib/rcrt1.o" \
+    "$lib/crti.o" "$T/musl.o" "$lib/crtn.o"
+id=glibc try "glibc, static" EXEC "${CC:-cc}" "$T/glibc.o" -static -no-pie
+id=glibc_pie try "glibc, static-PIE" DYN "${CC:-cc}" "$T/glibc.o" -static-pie
+result
