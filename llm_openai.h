@@ -642,6 +642,13 @@ LLM_API llm_status  llm_text_add_number(llm_text *text, double value);   /* shor
    LLM_ERR_USAGE. */
 LLM_API llm_status  llm_text_addf(llm_text *text, const char *format, ...);
 
+/* What net hooks of your own return beside 1, 0 and numbers of bytes: see OPTIONS. Here, as they may stand in a file of
+   their own. */
+#define LLM_NET_CLOSED  (-1)       /* SEND, RECV: the peer closed in order                   */
+#define LLM_NET_FAILED  (-2)       /* anything else                                          */
+#define LLM_NET_REFUSED (-3)       /* OPEN: there is the host, but nobody listens            */
+#define LLM_NET_NO_HOST (-4)       /* OPEN: the name has no address, or could not be resolved */
+
 #ifdef __cplusplus
 }
 #endif
@@ -852,12 +859,7 @@ extern "C" {
   #endif
 #endif
 
-/* ---- results of the net hooks ------------------------------------------------------------------------------- */
-#define LLM_NET_CLOSED  (-1)       /* SEND, RECV: the peer closed in order                   */
-#define LLM_NET_FAILED  (-2)       /* anything else                                          */
-#define LLM_NET_REFUSED (-3)       /* OPEN: there is the host, but nobody listens            */
-#define LLM_NET_NO_HOST (-4)       /* OPEN: the name has no address, or could not be resolved */
-
+/* ---- the net hooks' types -------------------------------------------------------------------------------------- */
 /* One entry of LLM_NET_WAIT: set ready to 1 when conn can go on as wanted. */
 #if LLMI_HAS_SOCKETS
 typedef struct llm_net_conn llm_net_conn;

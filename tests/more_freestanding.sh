@@ -32,24 +32,7 @@ done
 perl data/freestanding/make.pl | cmp -s - data/freestanding/stream.http || bad "stream.http is not what make.pl makes"
 
 FLAGS="-std=c99 -ffreestanding -fno-stack-protector -fno-pie -Wall -Wextra -Werror -I$T -I$header -isystem freestanding/include"
-five="memcmp memcpy memmove memset strlen"
-
-# undefined FILE: what an object needs from outside, without the helpers that the compiler itself calls
-undefined() { nm -u "$1" | awk '{ print $NF }' | sort -u; }
-only_five() {
-    undefined "$2" > "$T/u"
-    printf '%s\n' $five > "$T/five"
-    comm -23 "$T/u" "$T/five" > "$T/other"
-    helpers='aeabi_.*|u?(div|mod)[dt]i3|u?divmod[dt]i4|(ashl|ashr|lshr|mul)[dt]i3|(neg|cmp|ucmp)[dt]i2|(fix|float).*'
-    helpers="$helpers|(add|sub|mul|div)df3|[a-z]+df2|(popcount|bswap|clz)[ds]i2|x86\\.get_pc_thunk.*"
-    grep -E "^__($helpers)\$" "$T/other" > "$T/libgcc"
-    comm -23 "$T/other" "$T/libgcc" > "$T/wrong"
-    if [ -s "$T/wrong" ]; then bad "$1: needs more than the five string functions" "$T/wrong"; else
-        ok
-        echo "$1: needs $(comm -12 "$T/u" "$T/five" | tr '\n' ' ')"
-        [ ! -s "$T/libgcc" ] || echo "    and of libgcc $(tr '\n' ' ' < "$T/libgcc")"
-    fi
-}
+. ports/five.sh
 
 compilers=$CC
 if command -v clang > /dev/null 2>&1; then compilers="$CC clang"; fi

@@ -8,7 +8,7 @@ skip() { echo "SKIPPED $NAME: needs $1"; exit 77; }
 [ -x "$mock" ] || { echo "no $mock: make -C tools mock"; exit 1; }
 [ -f "$build/llm_openai.h" ] || { echo "no $build/llm_openai.h: make -C tools bundle"; exit 1; }
 T=$(mktemp -d "${TMPDIR:-/tmp}/llm_$NAME.XXXXXX") || exit 1
-server=
+server= script=ports/three.script
 trap '[ -z "$server" ] || kill "$server" 2> /dev/null; rm -rf "$T"' EXIT
 trap 'exit 1' HUP INT TERM
 passed=0 failed=0
@@ -24,11 +24,11 @@ result() {
     [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 }
 
-# serve CERT: a fresh mock server with that identity that plays three.script; sets $port, $control and $ca
+# serve CERT: a fresh mock server with that identity that plays $script; sets $port, $control and $ca
 serve() {
     [ -z "$server" ] || { kill "$server"; wait "$server" 2> /dev/null; }
     rm -f "$T/ready"
-    "$mock" --http off --https 0 --cert "$1" --script ports/three.script --ready-file "$T/ready" --with-parent \
+    "$mock" --http off --https 0 --cert "$1" ${script:+--script "$script"} --ready-file "$T/ready" --with-parent \
         --lifetime 300 > /dev/null &
     server=$!
     n=0
