@@ -48,13 +48,14 @@ stats() {
         print join(" ", map { $answer =~ /"$_":(\d+)/ ? "$1 $_" : "no $_" } @ARGV), "\n";' "$control" "$@"
 }
 
-# three NAME CERT COMMAND...: the command is given the URL and must hold the three exchanges on one connection. Its output
-# may have the line ends of another system.
+# three NAME CERT COMMAND...: the command is given the URL and $three_args and must hold the three exchanges on one
+# connection. Its output may have the line ends of another system.
+three_args=
 three() {
     what="$1, $2"
     serve "$2"
     shift 2
-    timeout 120 "$@" "https://127.0.0.1:$port/v1" > "$T/out" 2>&1
+    timeout 120 "$@" "https://127.0.0.1:$port/v1" $three_args > "$T/out" 2>&1
     check "$what: status" $? 0
     tr -d '\r' < "$T/out" > "$T/log"
     if cmp -s "$T/log" ports/three.log; then ok; else
@@ -69,7 +70,7 @@ refuses() {
     what=$1
     serve "$2"
     shift 2
-    timeout 120 "$@" "https://127.0.0.1:$port/v1" > "$T/out" 2>&1
+    timeout 120 "$@" "https://127.0.0.1:$port/v1" $three_args > "$T/out" 2>&1
     check "$what: status" $? 1
     if grep -q '^chat: LLM_ERR_TLS: ' "$T/out"; then ok; else bad "$what: what it says" "$T/out"; fi
     check "$what: what the server saw" "$(stats requests)" "0 requests"
