@@ -1,0 +1,178 @@
+# lib.sh: what more_loops.sh and more_loops_trace.sh share: the examples with an event loop are built, and a name server is
+# there. Sets $T and $loops, those that can be built. Both suites then run `each`, which calls part_LOOP for each of them,
+# side by side, in a folder and with mock servers of its own.
+root=$(cd .. && pwd)
+build=${BUILD:-$root/build}
+mock=${MOCK_SERVER:-$build/mock_server}
+CC=${CC:-cc}
+hdr=${HDR:-..}
+STRICT="-std=c99 -O0 -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast-qual
+    -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wimplicit-fallthrough -Werror"
+for f in "$mock" "$build/libbearssl.a" "$hdr/llm_openai.h"; do
+    [ -e "$f" ] || { echo "no $f: make -C tools libbearssl mock"; exit 1; }
+done
+[ "$(uname -s)" = Linux ] || { echo "SKIPPED $0: needs Linux, for epoll"; exit 77; }
+T=$(mktemp -d "${TMPDIR:-/tmp}/llm_loops.XXXXXX") || exit 1
+programs=$T
+pids=
+clean_up() {
+    trap - EXIT HUP INT TERM
+    # shellcheck disable=SC2086  # a list
+    [ -z "$pids" ] || kill $pids 2> /dev/null
+    wait 2> /dev/null
+    rm -rf "$T"
+}
+trap clean_up EXIT
+trap 'exit 1' HUP INT TERM
+passed=0 failed=0
+ok() { passed=$((passed + 1)); }
+bad() {
+    failed=$((failed + 1))
+    echo "FAILED $1"
+    [ ! -s "${2:-/dev/null}" ] || head -n 12 "$2" | cut -c1-200 | sed 's/^/    /'
+}
+equal() { if [ "$2" = "$3" ]; then ok; else bad "$1: is '$2', wanted '$3'"; fi; }
+most() { if [ -n "$2" ] && [ "$2" -le "$3" ]; then ok; else bad "$1: $2, at most $3"; fi; }
+least() { if [ -n "$2" ] && [ "$2" -ge "$3" ]; then ok; else bad "$1: $2, at least $3"; fi; }
+finish() {
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+    exit
+}
+
+OPENAI_API_KEY=k-canary-of-the-loops
+[ -z "${T_KEYS_FILE:-}" ] || echo "$OPENAI_API_KEY" >> "$T_KEYS_FILE" # run.sh looks for it in what a suite prints
+export OPENAI_API_KEY OPENAI_MODEL OPENAI_BASE_URL SSL_CERT_FILE
+unset OPENAI_ORG_ID OPENAI_PROJECT_ID http_proxy https_proxy all_proxy HTTPS_PROXY ALL_PROXY
+
+# serve NAME ARGUMENT...: a server in the background; $line is what it prints first
+serve() {
+    name=$1
+    shift
+    "$@" > "$T/$name.out" 2>&1 < /dev/null &
+    pids="$pids $!"
+    n=0
+    while [ $n -lt 100 ] && ! [ -s "$T/$name.out" ]; do sleep 0.05; n=$((n + 1)); done
+    line=$(head -n 1 "$T/$name.out")
+}
+port_of() { echo "$line" | sed -n "s/.* $1 127\.0\.0\.1:\([0-9]*\).*/\1/p"; }
+# shellcheck disable=SC2086  # lists of flags
+compile() {
+    $CC "$@" 2> "$T/err" || { bad "$CC $*" "$T/err"; finish; }
+}
+compile -std=c99 -O0 -w -I"$hdr" -isystem "$build/bearssl/inc" -o "$programs/client" netfaults/client.c "$build/libbearssl.a" -lm
+serve dns "$programs/client" dns answer 127.0.0.1 1
+dns=$line
+echo 'nameserver 127.0.0.1' > "$programs/resolv"
+compile -std=c99 -O0 -Wall -Wextra -Werror -I"$hdr" -isystem "$build/bearssl/inc" -DLLM_DNS_PORT="$dns" \
+    "-DLLM_RESOLV_CONF=\"$programs/resolv\"" -c -o "$programs/lib.o" ../examples/llm_openai.c
+
+loops=
+# make_loop NAME SOURCE OUT: builds an example, or a changed copy of it
+# shellcheck disable=SC2086  # lists of flags
+make_loop() {
+    libs=
+    case $1 in
+        libuv) libs=-luv ;;
+        glib) libs=$(pkg-config --cflags --libs glib-2.0 2> /dev/null | sed 's/-I/-isystem /g') ;;
+    esac
+    $CC $STRICT -I"$hdr" -o "$3" "$2" "$programs/lib.o" $libs "$build/libbearssl.a" 2> "$T/err"
+}
+missing() {
+    echo "SKIPPED $(basename "$0" .sh) $1: needs $2"
+    [ "${LLM_CI:-0}" != 1 ] || bad "$1: LLM_CI=1 and $2 is missing"
+}
+for name in epoll poll libuv glib; do
+    case $name in
+        libuv) echo '#include <uv.h>' | $CC -E -x c - > /dev/null 2>&1 || { missing libuv libuv1-dev; continue; } ;;
+        glib) pkg-config --exists glib-2.0 2> /dev/null || { missing glib "libglib2.0-dev and pkg-config"; continue; } ;;
+    esac
+    if make_loop $name ../examples/$name.c "$T/$name"; then ok; else bad "examples/$name.c" "$T/err"; continue; fi
+    loops="$loops $name"
+done
+
+# go LOOP N [TEXT]: N questions, all at once, the answers in order in $T/out, what is said about them in $T/end, the rest in
+# $T/errors; $status. $WRAP goes before the program.
+go() {
+    program=$1 n=$2 question=${3:-x}
+    case $program in
+        epoll*) set -- "$n" "$question" ${WIDTH:+"$WIDTH"} ;;
+        poll*) set -- ; i=0; while [ $i -lt "$n" ]; do i=$((i + 1)); echo "$question $i"; done > "$T/in" ;;
+        *) set -- ; i=0; while [ $i -lt "$n" ]; do i=$((i + 1)); set -- "$@" "$question $i"; done ;;
+    esac
+    [ -f "$T/in" ] || : > "$T/in"
+    # shellcheck disable=SC2086  # a list
+    timeout ${LIMIT:-30} ${WRAP:-} "$programs/$program" "$@" < "$T/in" > "$T/raw" 2> "$T/errors"
+    status=$?
+    rm -f "$T/in"
+    WIDTH=
+    sort -n "$T/raw" | grep '^[0-9]*: ' > "$T/out"
+    grep '^\[' "$T/raw" > "$T/end"
+    # what a program that must be stopped has said is of no use
+    wakeups=$(sed -n 's/.*[ ,]\([0-9]*\) wake-ups.*/\1/p' "$T/end")
+}
+# whole N TEXT [numbered]: each of the N answers came, and is TEXT, or TEXT and its number
+whole() {
+    awk -v n="$1" -v text="$2" -v add="${3:-}" 'BEGIN { for (i = 1; i <= n; i++) print i ": " text (add ? " " i : "") }' \
+        > "$T/want"
+    cmp -s "$T/want" "$T/out" && [ "$status" -eq 0 ]
+}
+good() {
+    what=$1
+    shift
+    if whole "$@"; then ok; else
+        bad "$what: status $status, $(wc -l < "$T/out") answers" "$T/errors"
+        diff "$T/want" "$T/out" | head -n 5
+    fi
+}
+# A loop may wake up once for each of: a connection that is made, a write of the server's (its end of a connection too), a
+# timer of the library's (twice: the system's clocks are coarser), a tick of its own; and once at the beginning.
+# bound ATTEMPTS WRITES TIMERS
+bound() { echo $(($1 + $2 + 2 * $3 + 1 + $(ticks))); }
+ticks() { sed -n -e 's/.* \([0-9]*\) of them of the timer.*/\1/p' -e 's/.* \([0-9]*\) s, .*/\1/p' \
+    -e 's/.* \([0-9]*\) ticks.*/\1/p' "$T/end" | head -n 1 | grep . || echo 0; }
+
+# mock_servers: $http, $https, and $named, HTTPS with the name a.mock.test
+mock_servers() {
+    serve named "$mock" --cert wildcard --script loops/script.txt --with-parent --lifetime 300
+    named=$(port_of https) named_control=$(port_of control)
+    serve mock "$mock" --script loops/script.txt --with-parent --lifetime 300
+    http=$(port_of http) https=$(port_of https) control=$(port_of control)
+    SSL_CERT_FILE=$(echo "$line" | sed -n 's/.* ca \(.*\)$/\1/p')
+}
+# rewind: the scripts from their beginning
+rewind() {
+    "$programs/client" script "$control" < loops/script.txt && "$programs/client" script "$named_control" < loops/script.txt ||
+        bad "the scripts cannot be set"
+}
+
+
+# each: runs part LOOP for every loop, side by side, and adds up
+each() {
+    for loop in $loops; do
+        (
+            T=$programs/in_$loop
+            mkdir "$T" || exit 1
+            passed=0 failed=0 pids=
+            # shellcheck disable=SC2086  # a list
+            trap '[ -z "$pids" ] || kill $pids 2> /dev/null' EXIT
+            mock_servers
+            part "$loop"
+            echo "$passed passed, $failed failed"
+        ) > "$programs/$loop.says" 2>&1 &
+        pids="$pids $!"
+        eval "of_$loop=\$!"
+    done
+    for loop in $loops; do
+        eval "wait \$of_$loop"
+        counts=$(tail -n 1 "$programs/$loop.says")
+        case $counts in
+            [0-9]*" passed, "[0-9]*" failed")
+                sed '$d' "$programs/$loop.says"
+                passed=$((passed + ${counts%% *}))
+                counts=${counts#*, }
+                failed=$((failed + ${counts%% *})) ;;
+            *) bad "$loop: no closing line" "$programs/$loop.says" ;;
+        esac
+    done
+}
