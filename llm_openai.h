@@ -5452,13 +5452,24 @@ LLMI_FN long llmi_net_result(llm_net_conn *c) {
     return LLM_NET_FAILED;
 }
 
+/* After a wait that failed at once. Event loops make non-blocking what they watch (libuv does), and a kept connection
+   may have been in one. 1: the socket blocks again, so that the wait can be made. */
+LLMI_FN int llmi_net_reblock(const llm_net_conn *c, int timeout_ms) {
+    int flags;
+    if (timeout_ms <= 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) return 0;
+    flags = fcntl(c->fd, F_GETFL);
+    return flags >= 0 && (flags & O_NONBLOCK) != 0 && fcntl(c->fd, F_SETFL, flags & ~O_NONBLOCK) == 0;
+}
+
 #define LLMI_NET_MOST ((size_t)1 << 30)   /* for one send or recv: the result must fit a long */
 
 LLMI_FN long llmi_net_send(llm_net_conn *c, const void *buf, size_t n, int timeout_ms) {
     ssize_t r;
     if (c->state != LLMI_NET_OPENED) return LLM_NET_FAILED;
-    r = send(c->fd, buf, llmi_min(n, LLMI_NET_MOST),
-             LLMI_NET_QUIET | llmi_net_timeout(c, SO_SNDTIMEO, &c->send_ms, timeout_ms));
+    do {
+        r = send(c->fd, buf, llmi_min(n, LLMI_NET_MOST),
+                 LLMI_NET_QUIET | llmi_net_timeout(c, SO_SNDTIMEO, &c->send_ms, timeout_ms));
+    } while (r < 0 && llmi_net_reblock(c, timeout_ms));
     return r >= 0 ? (long)r : llmi_net_result(c);
 }
 
@@ -5466,7 +5477,9 @@ LLMI_FN long llmi_net_recv(llm_net_conn *c, void *buf, size_t n, int timeout_ms)
     ssize_t r;
     if (c->state != LLMI_NET_OPENED) return LLM_NET_FAILED;
     if (n == 0) return 0;
-    r = recv(c->fd, buf, llmi_min(n, LLMI_NET_MOST), llmi_net_timeout(c, SO_RCVTIMEO, &c->recv_ms, timeout_ms));
+    do {
+        r = recv(c->fd, buf, llmi_min(n, LLMI_NET_MOST), llmi_net_timeout(c, SO_RCVTIMEO, &c->recv_ms, timeout_ms));
+    } while (r < 0 && llmi_net_reblock(c, timeout_ms));
     if (r > 0) return (long)r;
     return r == 0 ? LLM_NET_CLOSED : llmi_net_result(c);
 }

@@ -53,8 +53,8 @@ static void on_due(uv_timer_t *timer) {
     advance((question *)timer->data);
 }
 
-/* Brings the descriptor in the loop up to date. Called at once after llm_start() and llm_next(): before anything else can
-   open a descriptor, which may get the number of one that the call has closed. */
+/* Brings the descriptor in the loop up to date. Called at once after llm_start() and llm_next(): before anything else
+   can open a descriptor, which may get the number of one that the call has closed. */
 static void watch(question *q) {
     int fd = llm_call_fd(q->call), wants = llm_call_wants(q->call);
     unsigned serial = llm_call_fd_serial(q->call);

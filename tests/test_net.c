@@ -1311,6 +1311,34 @@ static void test_recv(void) {
     end(&c);
 }
 
+/* An event loop has watched the connection, and made it non-blocking; then it is used by functions that wait. */
+static void test_made_nonblocking(void) {
+    static char big[1 << 20];
+    llm_net_conn c;
+    char buf[64];
+    uint64_t start;
+    int peer;
+    begin("made non-blocking by others", "data/net/one.conf");
+    peer = connected(&c);
+    CHECK(fcntl(c.fd, F_SETFL, fcntl(c.fd, F_GETFL) | O_NONBLOCK) == 0);
+    CHECK_INT(LLM_NET_RECV(NULL, &c, buf, sizeof buf, 0), 0);
+    CHECK((fcntl(c.fd, F_GETFL) & O_NONBLOCK) != 0);   /* nobody waited: it is left as it is */
+    start = t_real_ms();
+    t_recvs = 0;
+    CHECK_INT(LLM_NET_RECV(NULL, &c, buf, sizeof buf, 40), 0);
+    CHECK(t_real_ms() - start >= 30);
+    CHECK_INT(t_recvs, 2);
+    CHECK_INT(LLM_NET_RECV(NULL, &c, buf, sizeof buf, 40), 0);
+    CHECK_INT(t_recvs, 3);
+    while (LLM_NET_SEND(NULL, &c, big, sizeof big, 0) > 0) {}
+    CHECK(fcntl(c.fd, F_SETFL, fcntl(c.fd, F_GETFL) | O_NONBLOCK) == 0);
+    start = t_real_ms();
+    CHECK_INT(LLM_NET_SEND(NULL, &c, "x", 1, 40), 0);
+    CHECK(t_real_ms() - start >= 30);
+    close(peer);
+    end(&c);
+}
+
 static void test_reset(void) {
     llm_net_conn c;
     struct linger linger;
@@ -1546,6 +1574,7 @@ int main(void) {
     test_close();
     test_no_descriptors();
     test_recv();
+    test_made_nonblocking();
     test_reset();
     test_send();
     test_signals();
