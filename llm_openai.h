@@ -4415,7 +4415,8 @@ LLMI_FN llmi_sse_event llmi_sse_eof(llmi_sse *s) {
 #else
   #define LLMI_HAS_RESOLVER 1
 #endif
-#ifdef __linux__
+/* On x86-64 the kernel's struct epoll_event is packed. glibc says so to compilers that it knows, to tcc it does not. */
+#if defined(__linux__) && (defined(__GNUC__) || defined(__clang__) || !defined(__x86_64__))
   #define LLMI_HAS_EPOLL 1
 #else
   #define LLMI_HAS_EPOLL 0
