@@ -10152,27 +10152,26 @@ LLMI_FN int llmi_conn_closed_clean(llmi_conn *n) {
    caller waits: a slow line brings them later than [DONE]. 1 = the connection stands right before the next answer;
    -1 = they are still on their way; 0 = it is of no more use. */
 LLMI_FN int llmi_conn_drained(llm_client *c, llmi_conn *n, int wait_ms) {
-    uint64_t until = LLM_NOW_MS(c->mem.ctx);
-    int drained = 0, rounds = 0;
+    uint64_t until = 0, now;
+    int drained = 0, rounds = 0, left;
     size_t len;
     if (wait_ms > LLMI_LAST_BYTES_MS) wait_ms = LLMI_LAST_BYTES_MS;
-    if (wait_ms > 0 && n->draining == 1) until += (uint64_t)wait_ms;       /* the first time only */
+    if (wait_ms > 0 && n->draining == 1) until = LLM_NOW_MS(c->mem.ctx) + (uint64_t)wait_ms;   /* the first time only */
     while (n->draining) {
         const char *start = llmi_conn_peek(n, &len), *p = start;
         switch (llmi_http_next(&n->http, &p, start + len)) {
         case LLMI_HTTP_END: n->draining = 0; break;
         case LLMI_HTTP_ERROR: return 0;
-        case LLMI_HTTP_MORE: {
-            uint64_t now = LLM_NOW_MS(c->mem.ctx);
-            int left = now < until ? (int)(until - now) : 0;
+        case LLMI_HTTP_MORE:
             if (len > 0) break;
+            now = until > 0 ? LLM_NOW_MS(c->mem.ctx) : 0;
+            left = now >= until ? 0 : until - now < (uint64_t)wait_ms ? (int)(until - now) : wait_ms;
             if (rounds > 4) return 0;
             if (left == 0 && drained) return ++n->draining > 8 ? 0 : -1;
             if (llmi_conn_fill(c, n, left, &drained) == 0 && left == 0) return ++n->draining > 8 ? 0 : -1;
             if (n->eof) return 0;
             if (left == 0 || !drained) rounds++;
             break;
-        }
         default: break;
         }
         llmi_conn_took(n, (size_t)(p - start));

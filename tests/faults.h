@@ -114,12 +114,12 @@ static struct f_injector {
     char name[40];    /* environment */
 } fi;
 
-static int f_plant;
+static int f_plant, f_gone;   /* f_gone: of P_HOOK_GONE, the kind that is not called */
 
 /* 1 = this call, of connection conn (0 none), shall fail. */
 static int f_hit(int kind, int conn) {
     if (!fi.armed) return 0;
-    if (f_plant == P_HOOK_GONE && kind == K_RECV) return 0;
+    if (f_plant == P_HOOK_GONE && kind == f_gone) return 0;
     fi.count[kind]++;
     if (kind != fi.fault.kind || f_plant == P_NEVER_FIRES) return 0;
     if (fi.count[kind] < fi.at || (fi.count[kind] > fi.at && fi.fault.lasts == ONCE)) return 0;
@@ -1809,6 +1809,7 @@ static void f_prove(const f_scenario *s, const f_proof *list, size_t n) {
         fault.name = p->name;
         f_measure(s, p->driver, 0);
         f_plant = p->plant;
+        f_gone = p->kind;
         f_expected = p->expected;
         f_proved = 0;
         if (p->plant == P_HOOK_GONE) {

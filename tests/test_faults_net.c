@@ -490,9 +490,23 @@ static const f_scenario scenarios[] = {
     {"address", BLOCK | POLL | WAIT, 0, 0, 0, LLM_OK, serve, NULL, NULL, run_one, NULL, 0, 0, NULL},
 };
 
+/* What each way must reach: a name needs both families of addresses, so a poll set beside the sockets. */
+static unsigned long long must(const f_scenario *s, int driver) {
+    unsigned long long kinds = K_BIT(K_ALLOC) | K_BIT(K_NOW) | K_BIT(K_SOCKET) | K_BIT(K_CONNECT) | K_BIT(K_SYS_SEND) |
+                               K_BIT(K_SYS_RECV) | K_BIT(K_SETSOCKOPT) | K_BIT(K_GETSOCKOPT) | K_BIT(K_FCNTL) |
+                               K_BIT(K_EVENT);
+    if (driver != POLL) kinds |= K_BIT(K_POLL);
+    if (s->config == config) {
+        kinds |= K_BIT(K_RANDOM) | K_BIT(K_FILE) | K_BIT(K_CLOSE);
+        if (driver != BLOCK) kinds |= K_BIT(K_EPOLL_CREATE) | K_BIT(K_EPOLL_CTL);
+    }
+    return kinds;
+}
+
 int main(int argc, char **argv) {
     static const f_proof proofs[] = {
         {P_NEVER_FIRES, "an injector that never fires", "the fault was not reached", BLOCK, K_SYS_RECV, ECONNRESET},
+        {P_HOOK_GONE, "a system call that is made no longer", "no call of kind recv", BLOCK, K_SYS_RECV, 0},
         {P_ONE_TOO_FEW, "a loop that ends one too early", "points counted", BLOCK, K_SYS_RECV, ECONNRESET},
         {P_BLOCKING_STEP, "llm_next(call, event, 0) that waits", "may wait", POLL, K_SYS_RECV, ECONNRESET},
         {P_POOL_COUNT, "a wrong number of kept connections", "idle_count", BLOCK, K_SYS_RECV, ECONNRESET},
@@ -500,6 +514,7 @@ int main(int argc, char **argv) {
     size_t i;
     int driver;
     f_allowed = allowed;
+    f_must = must;
     for (i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
         const f_scenario *s = &scenarios[i];
         if (argc > 1 && strcmp(argv[1], s->name) != 0) continue;
