@@ -85,7 +85,8 @@ for missing in LLM_MALLOC LLM_REALLOC LLM_FREE LLM_NET_CONN LLM_NET_OPEN LLM_NET
     printf '#define LLM_OPENAI_IMPLEMENTATION\n#include "llm_openai.h"\n' >> "$T/half.c"
     error "a hook group of $missing alone" "-DLLM_NO_TLS" "$T/half.c"
 done
-for extra in "LLM_NET_FD(c,n)=0" "LLM_NET_WAIT(c,i,n,t)=0" "LLM_NET_INIT(c)=0" "LLM_NET_TLS=1"; do
+for extra in "LLM_NET_FD(c,n)=0" "LLM_NET_WAIT(c,i,n,t)=0" "LLM_NET_INIT(c)=0" "LLM_NET_TLS=1" \
+    "LLM_NET_WANTS(c,n)=0" "LLM_NET_TIMER_MS(c,n)=0" "LLM_NET_SERIAL(c,n)=0" "LLM_NET_WHY(c,n)=0"; do
     error "$extra without net hooks" "-DLLM_NO_TLS -D$extra" "$T/impl.c"
 done
 hooks 'LLM_NOW_MS|LLM_UNIX_TIME|LLM_SLEEP_MS' > "$T/half.c"
