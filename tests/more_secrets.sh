@@ -81,5 +81,13 @@ planted "the head that was sent is not wiped" '/^LLMI_FN void llmi_call_wipe_hea
 planted "the last 12 bytes of a block are left" \
     '/^LLMI_FN void llmi_mem_free/,/^}/s/llmi_wipe(p, n);/llmi_wipe(p, n < 12 ? 0 : n - 12);/' \
     "^    HTTPS: 0 copies of the key, wanted 0; 0 in base64, wanted 0; 1 pieces"
+case $(uname -m) in
+    x86_64)
+        if ! build "$CC" "-O0 -DKEEP_IN_REGISTER" "$HDR" "$T/holder"; then bad "planted: a register" "$T/err"
+        elif timeout 120 "$T/search" "$T/holder" short > "$T/out" 2>&1; then bad "planted: a register that keeps the key is not reported" "$T/out"
+        elif grep -q 'vector registers' "$T/out"; then passed=$((passed + 1))
+        else bad "planted: a register that keeps the key: another thing is reported" "$T/out"; fi ;;
+    *) echo "no key is planted in a register: that part needs x86-64" ;;
+esac
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ] && [ $passed -gt 0 ]

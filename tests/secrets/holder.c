@@ -32,6 +32,28 @@ static llm_call *call;
 static char frame[256];
 static char block[400000];
 
+/* A defect for the search to find: the first 16 bytes of each key stay in a register, and nowhere else. */
+#if defined(KEEP_IN_REGISTER) && defined(__x86_64__)
+static unsigned char masked[16];      /* the key's bytes, each xor 0x55 */
+static void mask_frame(void) {
+    size_t i;
+    if (strchr("HSPMCXk", frame[0]) == NULL) return;
+    for (i = 0; i < sizeof masked; i++) masked[i] = (unsigned char)(frame[1 + i] ^ 0x55);
+}
+static long read_frame(void *p, size_t n) {
+    static const unsigned char mask[16] = {0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55,
+                                           0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55};
+    long r = 0;
+    __asm__ volatile("movdqu (%4), %%xmm15\n\tmovdqu (%5), %%xmm14\n\tpxor %%xmm14, %%xmm15\n\tsyscall\n\tpxor %%xmm15, %%xmm15"
+                     : "+a"(r) : "D"(0L), "S"(p), "d"(n), "r"(masked), "r"(mask)
+                     : "rcx", "r11", "xmm14", "xmm15", "memory");
+    return r;
+}
+#else
+#define mask_frame() ((void)0)
+#define read_frame(p, n) read(0, (p), (n))
+#endif
+
 static void wipe_frame(void) {
     volatile char *p = frame;
     size_t i;
@@ -131,11 +153,12 @@ int main(int argc, char **argv) {
         llm_status s;
         char out[8];
         while (n < sizeof frame) {
-            ssize_t got = read(0, frame + n, sizeof frame - n);
+            ssize_t got = (ssize_t)read_frame(frame + n, sizeof frame - n);
             if (got <= 0) return 0;
             n += (size_t)got;
         }
         s = obey(frame[0]);
+        mask_frame();
         wipe_frame();
         snprintf(out, sizeof out, "%05d\n", (int)s);
         if (write(1, out, 6) != 6) return 1;

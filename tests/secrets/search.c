@@ -5,7 +5,7 @@
    registers. Any 8 consecutive characters of a key count, as they are or in base64. While a client lives there must be
    one copy between calls and none of a key that was replaced; after llm_client_free() none. Linux.
    Of the registers this shows what they hold while the program waits in read(), where no client lives; not what they held
-   during a call. That a key which is in a register alone would be found is not proved by a planted one. */
+   during a call. */
 #define _GNU_SOURCE 1
 #define T_NO_LIB
 #include "../t.h"
