@@ -151,8 +151,9 @@
    LLM_NO_ENV                      no environment variable is read
    LLM_NO_MESSAGES                 llm_error.message is what the server said, else the name of the status, for TLS with
                                    the number of BearSSL behind it: 18.0 kB less on a Cortex-M3 with -Os
-   LLM_TLS_SMALL                   one slower code for P-256, P-384 and P-521, no X25519, no ChaCha20-Poly1305: 9.5 kB
-                                   less on a Cortex-M3 with -Os
+   LLM_TLS_SMALL                   one slower code for P-256, P-384 and P-521, no X25519, no ChaCha20-Poly1305, records
+                                   of a handshake no longer than 9 kB: on a Cortex-M3 with -Os 9.5 kB less, and 6.3 kB
+                                   less of memory with the usual record buffer
    LLM_USE_GETADDRINFO             names by getaddrinfo(): it blocks every call of the thread and ignores deadlines
    LLM_OPENAI_STATIC               every function static: for one file that uses it all, with _IMPLEMENTATION
    LLM_API                         decoration of the public functions; default extern
@@ -6267,7 +6268,7 @@ typedef struct llmi_tls_shared {
     int         has_session;        /* the last session, for the same host                              */
     int64_t     session_time;
     br_ssl_session_parameters session;
-    char        session_host[256];
+    const char *session_host;       /* of whoever made the connection                                   */
 } llmi_tls_shared;
 
 /* Reads PEM (RFC 7468) from text or file in pieces. CRLF, a byte order mark, text between the certificates
@@ -7080,11 +7081,11 @@ typedef enum llmi_tls_state {
 /* One per connection: one block, with both record buffers behind it. */
 typedef struct llmi_tls {
     br_ssl_client_context client;
-    llmi_tls_x509 x509;
+    llmi_tls_x509 *x509;        /* NULL: the handshake is over, and its memory in other use */
     llmi_tls_shared *shared;
     size_t size;                /* of the block                                             */
+    const char *host;           /* as the user wrote it; the caller's                       */
     char   name[256];           /* in lower case, no trailing dot; "" = an address          */
-    char   host[256];           /* as the user wrote it                                     */
     int    opened;              /* the handshake was completed                              */
     int    offered;             /* a session was offered to the server                      */
     const char *broke;          /* for llmi_tls_fail: the connection did not end in order; "" = no more is known */
@@ -7131,7 +7132,7 @@ LLMI_FN void llmi_tls_profile(llmi_tls *t) {
         {br_sha256_ID, &br_sha256_vtable}, {br_sha384_ID, &br_sha384_vtable}, {br_sha512_ID, &br_sha512_vtable}
     };
     br_ssl_engine_context *eng = &t->client.eng;
-    br_x509_minimal_context *m = &t->x509.engine;
+    br_x509_minimal_context *m = &t->x509->engine;
     size_t i;
     br_ssl_client_zero(&t->client);
     br_ssl_engine_set_versions(eng, BR_TLS12, BR_TLS12);
@@ -7156,8 +7157,21 @@ LLMI_FN void llmi_tls_profile(llmi_tls *t) {
     br_ssl_engine_set_prf_sha384(eng, &br_tls12_sha384_prf);
     br_ssl_engine_set_default_aes_gcm(eng);
     br_ssl_engine_add_flags(eng, BR_OPT_NO_RENEGOTIATION);
-    t->x509.vtable = llmi_x509_class();
-    br_ssl_engine_set_x509(eng, &t->x509.vtable);
+    t->x509->vtable = llmi_x509_class();
+    br_ssl_engine_set_x509(eng, &t->x509->vtable);
+}
+
+/* A connection is one block: this struct, the buffer for records out, the one for records in, the X.509 state. The last
+   is of use in the handshake only: config.memory gets it back after it. With LLM_TLS_SMALL it lies in the end of a
+   large buffer for records in, which gets that place then: a record of the handshake may have 9,000 bytes and more. */
+#define LLMI_TLS_SHAKE 9000
+LLMI_FN int llmi_tls_shares(const llmi_tls_shared *s) {
+#ifdef LLM_TLS_SMALL
+    return s->in_size >= LLMI_TLS_SHAKE + LLMI_UNIT + sizeof(llmi_tls_x509);
+#else
+    (void)s;
+    return 0;
+#endif
 }
 
 /* BearSSL derives the record size that it asks the server for (max_fragment_length, RFC 6066 4) from the
@@ -7166,9 +7180,11 @@ LLMI_FN void llmi_tls_profile(llmi_tls *t) {
 LLMI_FN void llmi_tls_buffers(llmi_tls *t) {
     br_ssl_engine_context *eng = &t->client.eng;
     const llmi_tls_shared *s = t->shared;
-    unsigned char *in = (unsigned char *)(t + 1);
+    unsigned char *out = (unsigned char *)(t + 1), *in = out + s->out_size;
+    size_t in_size = s->in_size;
     unsigned log = 14;
-    br_ssl_engine_set_buffers_bidi(eng, in, s->in_size, in + s->in_size, s->out_size);
+    if (llmi_tls_shares(s)) in_size = (size_t)((unsigned char *)t->x509 - in);
+    br_ssl_engine_set_buffers_bidi(eng, in, in_size, out, s->out_size);
     if (s->in_size < LLMI_TLS_IN_FULL) {
         for (log = 12; log > 9 && s->in_size < ((size_t)1 << log) + 325; ) log--;
     }
@@ -7186,8 +7202,8 @@ LLMI_FN llm_status llmi_tls_start(llmi_tls *t, llm_error *e) {
     }
     llmi_tls_profile(t);
     if (!s->no_clock) {
-        t->x509.now = llmi_date_of_unix(now);
-        br_x509_minimal_set_time(&t->x509.engine, t->x509.now.days, t->x509.now.seconds);
+        t->x509->now = llmi_date_of_unix(now);
+        br_x509_minimal_set_time(&t->x509->engine, t->x509->now.days, t->x509->now.seconds);
     }
     if (!LLM_RANDOM(s->mem->ctx, seed, sizeof seed)) {
         llmi_wipe(seed, sizeof seed);
@@ -7200,7 +7216,7 @@ LLMI_FN llm_status llmi_tls_start(llmi_tls *t, llm_error *e) {
              (now <= 0 || (now >= s->session_time && now - s->session_time < LLMI_TLS_SESSION_S));
     if (resume) br_ssl_engine_set_session_parameters(&t->client.eng, &s->session);
     t->offered = resume;
-    if (!br_ssl_client_reset(&t->client, t->x509.ip_len > 0 ? NULL : t->name, resume)) {
+    if (!br_ssl_client_reset(&t->client, t->x509->ip_len > 0 ? NULL : t->name, resume)) {
         return llmi_fail(e, LLM_ERR_INTERNAL, "TLS could not be started (BearSSL error %d)",
                          br_ssl_engine_last_error(&t->client.eng));
     }
@@ -7213,8 +7229,8 @@ LLMI_FN void llmi_tls_free(llmi_tls *t) {
 
 /* Bytes of one connection. 0: the sizes do not fit a size_t. */
 LLMI_FN size_t llmi_tls_size(const llmi_tls_shared *s) {
-    size_t n;
-    if (!llmi_add_ok(s->in_size, s->out_size, &n) || !llmi_add_ok(n, sizeof(llmi_tls), &n)) return 0;
+    size_t n, x509 = llmi_tls_shares(s) ? 0 : sizeof(llmi_tls_x509) + LLMI_UNIT;
+    if (!llmi_add_ok(s->in_size, s->out_size, &n) || !llmi_add_ok(n, sizeof(llmi_tls) + x509, &n)) return 0;
     return n;
 }
 
@@ -7240,14 +7256,15 @@ LLMI_FN llm_status llmi_tls_new(llmi_tls **out, llmi_tls_shared *s, const char *
     if (t == NULL) return llmi_fail_memory(e);
     t->shared = s;
     t->size = size;
-    t->x509.shared = s;
-    t->x509.name = t->name;
-    if (!llmi_tls_host(host, t->name, t->x509.ip, &t->x509.ip_len)) {
+    t->host = host;
+    t->x509 = (llmi_tls_x509 *)(void *)((char *)t + (size - sizeof *t->x509) / LLMI_UNIT * LLMI_UNIT);
+    t->x509->shared = s;
+    t->x509->name = t->name;
+    if (!llmi_tls_host(host, t->name, t->x509->ip, &t->x509->ip_len)) {
         status = llmi_fail(e, LLM_ERR_USAGE, "%q is no host name that a certificate can be checked for: letters, "
                            "digits, '-', '_' and '.', or an IP address (names in other scripts in their xn-- form)",
                            host);
     } else {
-        llmi_copy_cut(t->host, sizeof t->host, host, strlen(host));
         status = llmi_tls_start(t, e);
     }
     if (status != LLM_OK) {
@@ -7264,9 +7281,27 @@ LLMI_FN int llmi_tls_closed_clean(llmi_tls *t) {
     return t->client.eng.shutdown_recv && br_ssl_engine_last_error(&t->client.eng) == BR_ERR_OK;
 }
 
+/* The handshake is over: there is no other one (BR_OPT_NO_RENEGOTIATION). */
+LLMI_FN void llmi_tls_opened(llmi_tls *t) {
+    llmi_tls_shared *s = t->shared;
+    int shares = llmi_tls_shares(s);
+    t->opened = 1;
+    if (t->x509 == NULL || (!shares && s->mem->pool == NULL)) return;
+    llmi_wipe(t->x509, sizeof *t->x509);
+    t->x509 = NULL;
+    t->client.eng.x509ctx = NULL;
+    if (shares) {
+        t->client.eng.ibuf_len = s->in_size;
+    } else {
+        size_t n = sizeof *t + s->in_size + s->out_size;
+        (void)llmi_mem_realloc(s->mem, t, t->size, n);     /* of config.memory: in place */
+        t->size = n;
+    }
+}
+
 LLMI_FN llmi_tls_state llmi_tls_get_state(llmi_tls *t) {
     unsigned s = br_ssl_engine_current_state(&t->client.eng);
-    if ((s & (BR_SSL_SENDAPP | BR_SSL_RECVAPP)) != 0) t->opened = 1;
+    if (!t->opened && (s & (BR_SSL_SENDAPP | BR_SSL_RECVAPP)) != 0) llmi_tls_opened(t);
     if (br_ssl_engine_last_error(&t->client.eng) != BR_ERR_OK) return LLMI_TLS_FAILED;
     if ((s & BR_SSL_RECVAPP) != 0) return LLMI_TLS_OPEN;
     if (t->client.eng.shutdown_recv || s == BR_SSL_CLOSED) return LLMI_TLS_CLOSED;
@@ -7283,6 +7318,7 @@ LLMI_FN size_t llmi_tls_put_raw(llmi_tls *t, const char *p, size_t n) {
         room = llmi_min(room, n - done);
         memcpy(buf, p + done, room);
         br_ssl_engine_recvrec_ack(&t->client.eng, room);
+        if (!t->opened) (void)llmi_tls_get_state(t);
         done += room;
     }
     return done;
@@ -7348,7 +7384,7 @@ LLMI_FN void llmi_tls_keep_session(llmi_tls *t) {
             s->session = p;
             s->has_session = 1;
             s->session_time = LLM_UNIX_TIME(s->mem->ctx);
-            memcpy(s->session_host, t->host, sizeof s->session_host);
+            s->session_host = t->host;
         }
     }
     llmi_wipe(&p, sizeof p);
@@ -7580,10 +7616,11 @@ LLMI_FN int llmi_tls_say_why(llm_text *t, const llmi_tls_x509 *x, int err, const
 }
 
 LLMI_FN void llmi_tls_say(llm_text *t, const llmi_tls *tls, int err, const char *host) {
-    const llmi_tls_x509 *x = &tls->x509;
+    const llmi_tls_x509 *x = tls->x509;
+    int proven = tls->opened || (x != NULL && x->done);
     const llmi_tls_text *row;
     const char *colon, *end;
-    if (llmi_tls_say_why(t, x, err, host)) return;
+    if (x != NULL && llmi_tls_say_why(t, x, err, host)) return;
     if (err >= BR_ERR_RECV_FATAL_ALERT) {
         int sent = err >= BR_ERR_SEND_FATAL_ALERT, alert = err & 255;
         row = llmi_tls_alert_text(alert);
@@ -7592,13 +7629,13 @@ LLMI_FN void llmi_tls_say(llm_text *t, const llmi_tls *tls, int err, const char 
         if (row != NULL) llmi_text_puts(t, ", ");
         end = row != NULL ? row->text + strlen(row->text) : NULL;
         colon = row != NULL ? llmi_find(row->text, end, ':') : end;
-        if (colon != end && !(alert == 40 && (x->done || tls->opened))) {
+        if (colon != end && !(alert == 40 && proven)) {
             llmi_text_puts(t, row->text);
         } else {   /* handshake_failure has its text for one that comes before anything was agreed on */
             if (colon != end) llmi_text_put(t, row->text, (size_t)(colon - row->text));
             else if (row != NULL) llmi_text_puts(t, row->text);
             llmi_text_puts(t, sent ? ": what it sent is not what TLS allows"
-                           : llmi_tls_alert_advice(alert, x->done, tls->opened));
+                           : llmi_tls_alert_advice(alert, proven, tls->opened));
         }
     } else {
         row = llmi_tls_error_text(err);
@@ -7622,7 +7659,7 @@ LLMI_FN llm_status llmi_tls_fail(llmi_tls *t, llm_error *e, const char *host) {
     if (t->offered) llmi_tls_forget_session(s);
     /* the file may have got the missing CA meanwhile: the next connection reads it again */
     if (err == BR_ERR_X509_NOT_TRUSTED && s->kind == LLMI_TRUST_FILE) llmi_trust_clear(s);
-    if (t->x509.why == LLMI_WHY_MEMORY) return llmi_fail_memory(e);
+    if (t->x509 != NULL && t->x509->why == LLMI_WHY_MEMORY) return llmi_fail_memory(e);
     /* the version is looked at before the type: in the bytes of no record it is the wrong thing to speak of */
     if (err == BR_ERR_UNSUPPORTED_VERSION && t->client.eng.ibuf[1] != 3) err = BR_ERR_UNKNOWN_TYPE;
     /* handshake_failure in a record of an older version: it had chosen that, and found no cipher for it */
@@ -12163,7 +12200,7 @@ LLM_API size_t llm_memory_needed(const llm_config *config) {
     if (url == NULL || llmi_is_nocase(url, llmi_min(strlen(url), 5), "https")) {
         size_t in = c.tls_in_size != 0 ? c.tls_in_size : LLMI_TLS_IN_FULL;
         size_t out = c.tls_out_size != 0 ? c.tls_out_size : in < LLMI_TLS_IN_FULL ? LLMI_TLS_OUT_MIN : 4181;
-        n += sizeof(llmi_tls) + in + out + 2048;      /* and the index of some 150 anchors */
+        n += sizeof(llmi_tls) + sizeof(llmi_tls_x509) + in + out + 2048;      /* and the index of some 150 anchors */
     }
 #endif
     n += 4096 + 1024;                 /* request: body and head           */
@@ -12578,6 +12615,7 @@ LLM_API llm_cost_source llm_price_lookup(const llm_client *client, const char *m
 #undef LLMI_TLS_ANCHORS
 #undef LLMI_TLS_CHAIN
 #undef LLMI_TLS_STORE
+#undef LLMI_TLS_SHAKE
 #undef LLMI_TLS_EC
 #undef LLMI_TLS_ECDSA
 #undef LLMI_PRICE_DATE

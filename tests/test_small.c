@@ -69,6 +69,40 @@ static void test_handshakes(void) {
     t_case = "";
 }
 
+/* Records of 16 KiB, in the buffer that the X.509 state shared during the handshake; in a block of memory and without. */
+static void test_large_records(void) {
+    static char block[160 * 1024], text[40000];
+    int pooled;
+    memcpy(text, "echo: ", 6);
+    memset(text + 6, 'x', sizeof text - 7);
+    if (!t_mock_start(&m, NULL)) exit(1);
+    for (pooled = 0; pooled < 2; pooled++) {
+        llm_config f = llm_config_init();
+        llm_client *c = NULL;
+        llm_response o;
+        llm_error e;
+        int i;
+        f.api_key = KEY;
+        f.base_url = m.https_base;
+        f.ca_file = m.ca_file;
+        f.model = "gpt-4o";
+        f.max_retries = -1;
+        f.memory = pooled ? block : NULL;
+        f.memory_size = pooled ? sizeof block : 0;
+        f.tls_out_size = 597;
+        CHECK_INT(llm_client_new(&c, &f, &e), LLM_OK);
+        for (i = 0; i < 3; i++) {
+            CHECK_INT(ask(c, NULL, text, &o), LLM_OK);
+            CHECK_STR(o.content, text + 6);
+            llm_response_free(&o);
+        }
+        CHECK(llm_memory_needed(&f) > sizeof(llmi_tls) + sizeof(llmi_tls_x509) + 16709 + 597);
+        llm_client_free(c);
+    }
+    CHECK_INT(t_mock_stat(&m, "tls_full"), 2);
+    t_mock_stop(&m);
+}
+
 static void test_messages(void) {
     static const struct {
         const char *model, *answer, *message, *code;
@@ -115,6 +149,7 @@ static void test_messages(void) {
 
 int main(void) {
     test_handshakes();
+    test_large_records();
     test_messages();
     CHECK_INT(t_live, 0);
     return t_done();

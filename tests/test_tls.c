@@ -372,7 +372,7 @@ static void test_certificate_splits(void) {
         client_init(i == 3 ? TLS "root.pem" : PKI "roots.pem");
         if (llmi_tls_new(&t, &shared, "localhost", &err) != LLM_OK) STOP();
         for (cut = 1; cut < objects[1].len; cut++) {
-            const br_x509_class **c = &t->x509.vtable;
+            const br_x509_class **c = &t->x509->vtable;
             (*c)->start_chain(c, "localhost");
             for (k = 1; k < n; k++) {
                 size_t at = cut < objects[k].len ? cut : 1;
@@ -406,7 +406,7 @@ static void test_critical_eku_is_signed(void) {
     client_init(PKI "roots.pem");
     if (llmi_tls_new(&t, &shared, "localhost", &err) != LLM_OK) STOP();
     for (i = 0; i < 3; i++) {
-        const br_x509_class **c = &t->x509.vtable;
+        const br_x509_class **c = &t->x509->vtable;
         /* as signed; as the engine is shown it; another TRUE */
         leaf->data[flag] = i == 0 ? 0xFF : i == 1 ? 0x00 : 0x01;
         (*c)->start_chain(c, "localhost");
@@ -431,7 +431,7 @@ static void test_damaged_certificate(void) {
     client_init(PKI "roots.pem");
     if (llmi_tls_new(&t, &shared, "localhost", &err) != LLM_OK) STOP();
     for (i = 0; i < leaf->len * 2; i++) {
-        const br_x509_class **c = &t->x509.vtable;
+        const br_x509_class **c = &t->x509->vtable;
         size_t len = i < leaf->len ? leaf->len : i - leaf->len;
         char *p = t_guarded((const char *)leaf->data, len);
         if (i < leaf->len) p[i] = (char)(p[i] ^ (1 << (i % 8)));
@@ -590,9 +590,9 @@ static void test_no_name_goes_unchecked(void) {
         } else {
             shuttle(t, 1 << 20);
             CHECK_INT(llmi_tls_get_state(t), LLMI_TLS_OPEN);
-            CHECK((t->x509.engine.server_name != NULL) != (t->x509.ip_len > 0));
-            CHECK(t->x509.ip_len > 0 || strcmp(t->x509.engine.server_name, "localhost") == 0);
-            CHECK_STR(br_ssl_engine_get_server_name(&srv.sc.eng), t->x509.ip_len > 0 ? "" : "localhost");
+            CHECK((t->x509->engine.server_name != NULL) != (t->x509->ip_len > 0));
+            CHECK(t->x509->ip_len > 0 || strcmp(t->x509->engine.server_name, "localhost") == 0);
+            CHECK_STR(br_ssl_engine_get_server_name(&srv.sc.eng), t->x509->ip_len > 0 ? "" : "localhost");
             llmi_tls_free(t);
         }
         llmi_tls_shared_free(&shared);
@@ -709,7 +709,7 @@ static int resumes(const char *host) {
     llmi_tls *t = dial(host, 1 << 20);
     int resumed;
     if (!t) return -1;
-    resumed = t->x509.depth == 0 && !t->x509.done;
+    resumed = t->x509->depth == 0 && !t->x509->done;
     llmi_tls_keep_session(t);
     llmi_tls_free(t);
     return resumed;
@@ -900,7 +900,7 @@ static void test_renegotiation(void) {
     CHECK(br_ssl_engine_renegotiate(&srv.sc.eng));
     shuttle(t, 1 << 20);
     CHECK_INT(br_ssl_engine_last_error(&srv.sc.eng), BR_ERR_RECV_FATAL_ALERT + BR_ALERT_NO_RENEGOTIATION);
-    CHECK_INT(t->x509.depth, 2);   /* no certificates but those of the first handshake */
+    CHECK_INT(t->x509->depth, 2);   /* no certificates but those of the first handshake */
     llmi_tls_free(t);
     llmi_tls_shared_free(&shared);
 }
@@ -1253,6 +1253,7 @@ static void test_pool(void) {
     static blob objects[5];
     char names[5][40];
     llm_anchor anchor;
+    llmi_tls *t;
     pem_objects(PKI "root-ec.pem", objects, names, 5);
     anchor.cert_der = objects[0].data;
     anchor.cert_der_len = objects[0].len;
@@ -1265,6 +1266,20 @@ static void test_pool(void) {
     llmi_tls_shared_init(&shared, &mem, &config);
     check_case(PKI "ec.pem", NULL, "localhost", NULL);
     CHECK(mem.peak < 20000);
+    /* what checked the certificates is given back after the handshake; what the peer does then finds nothing of it */
+    t = dial("localhost", 1 << 20);
+    if (!t) STOP();
+    CHECK(t->x509 == NULL);
+    CHECK(mem.used + sizeof(llmi_tls_x509) <= mem.peak);
+    CHECK(br_ssl_engine_renegotiate(&srv.sc.eng));
+    shuttle(t, 1 << 20);
+    CHECK_INT(br_ssl_engine_last_error(&srv.sc.eng), BR_ERR_RECV_FATAL_ALERT + BR_ALERT_NO_RENEGOTIATION);
+    t->client.eng.err = BR_ERR_RECV_FATAL_ALERT + 40;
+    CHECK_INT(llmi_tls_fail(t, &err, "localhost"), LLM_ERR_TLS);
+    CHECK(strstr(err.message, "renegotiation") != NULL);
+    t->client.eng.err = BR_ERR_X509_EXPIRED;
+    CHECK_INT(llmi_tls_fail(t, &err, "localhost"), LLM_ERR_TLS);
+    llmi_tls_free(t);
     llmi_tls_shared_free(&shared);
     CHECK_INT(mem.used, 0);
     printf("one connection: %zu bytes and its record buffers (filter %zu, engine %zu, X.509 %zu); per client: %zu\n",
@@ -1470,14 +1485,14 @@ static void test_error_map(void) {
     }
     for (i = 0; i < sizeof phases / sizeof phases[0]; i++) {
         t->client.eng.err = phases[i].code;
-        t->x509.done = phases[i].proven;
+        t->x509->done = phases[i].proven;
         t->opened = phases[i].opened;
         t->broke = phases[i].broke;
         memcpy(t->client.eng.ibuf, phases[i].record, 3);
         llmi_tls_fail(t, &err, "example.test");
         if (!CHECK(strstr(err.message, phases[i].words) != NULL)) fprintf(stderr, "    %s\n", err.message);
     }
-    t->x509.done = t->opened = 0;
+    t->x509->done = t->opened = 0;
     t->client.eng.err = 255;
     llmi_tls_fail(t, &err, "example.test");
     CHECK(strstr(err.message, "error 255 of the TLS engine") != NULL);

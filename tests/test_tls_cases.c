@@ -273,7 +273,7 @@ static uint32_t remembered_ecdsa(const br_ec_impl *impl, const void *hash, size_
 
 /* The chain through the filter alone, each certificate cut in two at `cut`: the engine's verdict, 0 = accepted. */
 static unsigned present(llmi_tls *t, const test_case *c, size_t cut) {
-    const br_x509_class **v = &t->x509.vtable;
+    const br_x509_class **v = &t->x509->vtable;
     unsigned err;
     char w[60];
     int k;
@@ -351,27 +351,27 @@ static llm_status handshake(const test_case *c, const char *host, llm_error *e) 
     if (status == LLM_OK && all_cuts) {
         int want = strcmp(c->col[C_STATUS], "LLM_OK") == 0;
         size_t cut;
-        real_ecdsa = t->x509.engine.iecdsa;
-        t->x509.engine.iecdsa = remembered_ecdsa;
+        real_ecdsa = t->x509->engine.iecdsa;
+        t->x509->engine.iecdsa = remembered_ecdsa;
         word(c->col[C_CHAIN], 0, w, sizeof w);
         for (cut = 1; cut < find(certs, cert_count, w)->der.n; cut++) {
             if (!CHECK((present(t, c, cut) == 0) == want)) break;
         }
         llmi_tls_free(t);
     } else if (status == LLM_OK) {
-        spy.real = t->x509.engine.vtable;
+        spy.real = t->x509->engine.vtable;
         spy.starts = 0;
         table = *spy.real;
         table.start_chain = spy_start_chain;
-        t->x509.engine.vtable = &table;
+        t->x509->engine.vtable = &table;
         shuttle(t);
         if (llmi_tls_get_state(t) != LLMI_TLS_OPEN) {
             status = llmi_tls_fail(t, e, host);
         } else {
             /* exactly one of the two has looked at a name or an address: the engine, when the filter gave it this
                host's name (without one it checks none); the filter, when an address was wanted and found */
-            int by_engine = spy.starts == 1 && spy_same(spy.name, host) && t->x509.engine.server_name == t->name;
-            int by_filter = t->x509.ip_len > 0;
+            int by_engine = spy.starts == 1 && spy_same(spy.name, host) && t->x509->engine.server_name == t->name;
+            int by_filter = t->x509->ip_len > 0;
             handshakes++;
             names_by_engine += by_engine;
             names_by_filter += by_filter;
