@@ -4384,6 +4384,8 @@ LLMI_FN llmi_sse_event llmi_sse_eof(llmi_sse *s) {
    the thread for seconds and warns in a glibc -static link. Looked at, in this order: a numeric address,
    localhost, the hosts file, the name servers of resolv.conf (A and AAAA at once over UDP, a socket of its
    own, port and id for each). nsswitch, mDNS and NIS are not; who needs them defines LLM_USE_GETADDRINFO.
+   Of resolv.conf count nameserver (3), search and domain (6 names), options timeout, attempts and ndots. An alias
+   whose addresses are not in the answer is asked for.
    Nothing is cached, neither answers nor failures: kept connections make lookups rare. DNS over TCP is not
    spoken: an answer cut short is used as far as it came, and if no address came the query is sent again with
    room for 1,232 bytes (RFC 6891).
@@ -4454,6 +4456,7 @@ LLMI_FN llmi_sse_event llmi_sse_eof(llmi_sse *s) {
 #define LLMI_DNS_QUERY 300             /* head, name, type and class, OPT record                      */
 #define LLMI_DNS_PACKET 1232           /* longest answer that is read                                 */
 #define LLMI_DNS_FLOOD 16              /* datagrams read in one step                                  */
+#define LLMI_DNS_ALIASES 8             /* asked for one after the other; as many in one answer        */
 #define LLMI_NET_FILE_MAX ((size_t)16 * 1024 * 1024)
 
 typedef struct llmi_ip {
@@ -4488,7 +4491,10 @@ typedef struct llmi_dns_lookup {       /* one query, for A or for AAAA */
     int            sent;               /* datagrams, all servers                       */
     unsigned       bad;                /* bit per server: answered with an error       */
     int            large;              /* asks for answers of up to LLMI_DNS_PACKET    */
+    int            aliases;            /* followed                                     */
     uint64_t       again_at;           /* then the next server is asked                */
+    size_t         name_len;
+    unsigned char  name[LLMI_DNS_NAME];   /* on the wire, lower case                   */
 } llmi_dns_lookup;
 
 typedef enum llmi_net_state {
@@ -4520,8 +4526,6 @@ struct llm_net_conn {
     llmi_ip         server[LLMI_DNS_SERVERS];
     int             servers, attempts, timeout_ms;
     int             candidate;         /* which form of the name is asked for: search list                  */
-    size_t          name_len;
-    unsigned char   name[LLMI_DNS_NAME];   /* on the wire, lower case */
 #endif
 };
 
@@ -4738,6 +4742,7 @@ LLMI_FN size_t llmi_dns_put16(unsigned char *out, size_t at, unsigned v) {
 
 #define LLMI_DNS_A     1u
 #define LLMI_DNS_CNAME 5u
+#define LLMI_DNS_SOA   6u
 #define LLMI_DNS_AAAA  28u
 #define LLMI_DNS_TYPE(f) ((f) ? LLMI_DNS_AAAA : LLMI_DNS_A)
 
@@ -4795,6 +4800,7 @@ typedef enum llmi_dns_result {
     LLMI_DNS_NOT_OURS,                 /* no answer to this query: someone else's, or a forger's     */
     LLMI_DNS_FOUND,                    /* at least one address                                       */
     LLMI_DNS_NO_DATA,                  /* the name is there, but has no address of this family       */
+    LLMI_DNS_ALIAS,                    /* of a name that the server says nothing about               */
     LLMI_DNS_NO_NAME,                  /* NXDOMAIN                                                   */
     LLMI_DNS_CUT,                      /* truncated before the first address                         */
     LLMI_DNS_BAD                       /* SERVFAIL, REFUSED, ... or records that cannot be read      */
@@ -4839,28 +4845,40 @@ LLMI_FN int llmi_dns_pass(const unsigned char *p, size_t n, size_t pos, unsigned
     return *cur_len != 0 ? 1 : -1;
 }
 
+/* The server knows that there is no address: an SOA record behind the answers (RFC 2308 2.2). */
+LLMI_FN int llmi_dns_says_none(const unsigned char *p, size_t n, size_t pos) {
+    unsigned char name[LLMI_DNS_NAME];
+    size_t len, data, size;
+    unsigned t, count = llmi_dns_u16(p + 6) + llmi_dns_u16(p + 8);
+    for (; count > 0; count--) {
+        if (!llmi_dns_record(p, n, &pos, name, &len, &t, &data, &size)) return 0;
+        if (t == LLMI_DNS_SOA) return 1;
+    }
+    return 0;
+}
+
 /* What the datagram p[0..n) says to the query (id, name, type). Id and question must be the same (RFC 5452
-   9.1); the connected socket has compared addresses and ports. */
+   9.1); the connected socket has compared addresses and ports. cur gets the name at the end of the aliases. */
 LLMI_FN llmi_dns_result llmi_dns_answer(const unsigned char *p, size_t n, unsigned id,
                                         const unsigned char *name, size_t name_len, unsigned type,
-                                        llmi_ip_list *list) {
-    unsigned char cur[LLMI_DNS_NAME];
-    size_t pos = 12, cur_len;
+                                        unsigned char cur[LLMI_DNS_NAME], size_t *cur_len, llmi_ip_list *list) {
+    size_t pos = 12;
     int hops, more = 1;
     list->n = 0;
     if (n < 12 || llmi_dns_u16(p) != id) return LLMI_DNS_NOT_OURS;
     if ((p[2] & 0xF8) != 0x80 || llmi_dns_u16(p + 4) != 1) return LLMI_DNS_NOT_OURS;
-    cur_len = llmi_dns_name_get(p, n, &pos, cur);
-    if (cur_len != name_len || memcmp(cur, name, name_len) != 0 || n - pos < 4) return LLMI_DNS_NOT_OURS;
+    *cur_len = llmi_dns_name_get(p, n, &pos, cur);
+    if (*cur_len != name_len || memcmp(cur, name, name_len) != 0 || n - pos < 4) return LLMI_DNS_NOT_OURS;
     if (llmi_dns_u16(p + pos) != type || llmi_dns_u16(p + pos + 2) != 1) return LLMI_DNS_NOT_OURS;
     if ((p[3] & 0x0F) == 3) return LLMI_DNS_NO_NAME;
     if ((p[3] & 0x0F) != 0) return LLMI_DNS_BAD;
-    for (hops = 0; hops < 8 && more > 0 && list->n == 0; hops++) {
-        more = llmi_dns_pass(p, n, pos + 4, llmi_dns_u16(p + 6), type, cur, &cur_len, list);
+    for (hops = 0; hops < LLMI_DNS_ALIASES && more > 0 && list->n == 0; hops++) {
+        more = llmi_dns_pass(p, n, pos + 4, llmi_dns_u16(p + 6), type, cur, cur_len, list);
     }
     if (list->n > 0) return LLMI_DNS_FOUND;
     if ((p[2] & 0x02) != 0) return LLMI_DNS_CUT;
-    return more != 0 ? LLMI_DNS_BAD : LLMI_DNS_NO_DATA;
+    if (more != 0) return LLMI_DNS_BAD;
+    return hops > 1 && !llmi_dns_says_none(p, n, pos + 4) ? LLMI_DNS_ALIAS : LLMI_DNS_NO_DATA;
 }
 #endif /* LLMI_HAS_RESOLVER */
 
@@ -5046,10 +5064,11 @@ LLMI_FN void llmi_resolv_load(void *ctx, llmi_resolv *r, int want) {
     if (r->servers == 0) r->servers = llmi_ip_parse(&r->server[0], LLM_DNS_SERVER, strlen(LLM_DNS_SERVER));
 }
 
-/* Puts the form of the name that c->candidate stands for into c->name. A name with enough dots is first asked
-   for as it is, then with each search domain behind it; one with fewer dots the other way round. 1 done, 0
-   there is no such form, -1 it would be too long: try the next. */
-LLMI_FN int llmi_dns_candidate(void *ctx, llm_net_conn *c, const char *host) {
+/* Puts the form of the name that c->candidate stands for into name. A name with enough dots is first asked for
+   as it is, then with each search domain behind it; one with fewer dots the other way round. 1 done, 0 there is
+   no such form, -1 it would be too long: try the next. */
+LLMI_FN int llmi_dns_candidate(void *ctx, llm_net_conn *c, const char *host, unsigned char name[LLMI_DNS_NAME],
+                               size_t *name_len) {
     llmi_resolv r;
     size_t len = llmi_dns_host_len(host), i;
     int dots = 0, k = c->candidate;
@@ -5068,11 +5087,11 @@ LLMI_FN int llmi_dns_candidate(void *ctx, llm_net_conn *c, const char *host) {
     c->servers = r.servers;
     c->attempts = r.attempts;
     c->timeout_ms = r.timeout_ms;
-    c->name_len = llmi_dns_name_add(c->name, 0, host, len);
-    if (c->name_len == 0) return 0;
-    if (r.domain_len > 0) c->name_len = llmi_dns_name_add(c->name, c->name_len, r.domain, r.domain_len);
-    if (c->name_len == 0) return -1;
-    c->name[c->name_len++] = 0;
+    *name_len = llmi_dns_name_add(name, 0, host, len);
+    if (*name_len == 0) return 0;
+    if (r.domain_len > 0) *name_len = llmi_dns_name_add(name, *name_len, r.domain, r.domain_len);
+    if (*name_len == 0) return -1;
+    name[(*name_len)++] = 0;
     return 1;
 }
 
@@ -5098,7 +5117,7 @@ LLMI_FN int llmi_dns_send(void *ctx, llm_net_conn *c, llmi_dns_lookup *q, uint64
         if (llmi_net_dial(q->fd, server, LLM_DNS_PORT) < 0) return 0;
         llmi_net_cover_add(c, q->fd, POLLIN);
     }
-    n = llmi_dns_query(buf, q->id, c->name, c->name_len, LLMI_DNS_TYPE(q == &c->lookup[1]), q->large);
+    n = llmi_dns_query(buf, q->id, q->name, q->name_len, LLMI_DNS_TYPE(q == &c->lookup[1]), q->large);
     if (send(q->fd, buf, n, LLMI_NET_QUIET | MSG_DONTWAIT) < 0 && errno != EAGAIN && errno != EINTR) return 0;
     q->sent++;
     q->again_at = now + (uint64_t)c->timeout_ms;
@@ -5139,7 +5158,8 @@ LLMI_FN void llmi_dns_found(llm_net_conn *c, int f, const llmi_ip_list *list, ui
 
 LLMI_FN void llmi_dns_receive(void *ctx, llm_net_conn *c, int f, uint64_t now) {
     llmi_dns_lookup *q = &c->lookup[f];
-    unsigned char p[LLMI_DNS_PACKET];
+    unsigned char p[LLMI_DNS_PACKET], cur[LLMI_DNS_NAME];
+    size_t cur_len;
     llmi_ip_list list;
     int k;
     for (k = 0; k < LLMI_DNS_FLOOD && q->state == LLMI_DNS_SENT; k++) {
@@ -5147,12 +5167,18 @@ LLMI_FN void llmi_dns_receive(void *ctx, llm_net_conn *c, int f, uint64_t now) {
         llmi_dns_result r = LLMI_DNS_BAD;       /* nobody listens there, or no way there */
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return;
         if (n >= 0) {
-            r = llmi_dns_answer(p, (size_t)n, q->id, c->name, c->name_len, LLMI_DNS_TYPE(f), &list);
+            r = llmi_dns_answer(p, (size_t)n, q->id, q->name, q->name_len, LLMI_DNS_TYPE(f), cur, &cur_len, &list);
         }
         if (r == LLMI_DNS_NOT_OURS) continue;
         llmi_dns_drop(q);
         if (r == LLMI_DNS_CUT && !q->large) {
             q->large = 1;
+            llmi_dns_ask(ctx, c, q, now);
+        } else if (r == LLMI_DNS_ALIAS && q->aliases < LLMI_DNS_ALIASES) {
+            memcpy(q->name, cur, cur_len);
+            q->name_len = cur_len;
+            q->aliases++;
+            q->sent = q->large = 0;
             llmi_dns_ask(ctx, c, q, now);
         } else if (r == LLMI_DNS_CUT || r == LLMI_DNS_BAD) {
             q->bad |= 1u << q->server;
@@ -5166,8 +5192,10 @@ LLMI_FN void llmi_dns_receive(void *ctx, llm_net_conn *c, int f, uint64_t now) {
 
 /* Sends both queries for the next form of the name. */
 LLMI_FN void llmi_dns_start(void *ctx, llm_net_conn *c, const char *host, uint64_t now) {
+    unsigned char name[LLMI_DNS_NAME];
+    size_t name_len;
     int f, r;
-    while ((r = llmi_dns_candidate(ctx, c, host)) < 0) c->candidate++;
+    while ((r = llmi_dns_candidate(ctx, c, host, name, &name_len)) < 0) c->candidate++;
     if (r == 0) {
         llmi_net_fail(c, LLM_NET_NO_HOST, "there is no such host");
         return;
@@ -5175,6 +5203,8 @@ LLMI_FN void llmi_dns_start(void *ctx, llm_net_conn *c, const char *host, uint64
     c->candidate++;
     for (f = 1; f >= 0 && c->state != LLMI_NET_DEAD; f--) {
         memset(&c->lookup[f], 0, sizeof c->lookup[f]);
+        memcpy(c->lookup[f].name, name, name_len);
+        c->lookup[f].name_len = name_len;
         c->lookup[f].fd = -1;
         llmi_dns_ask(ctx, c, &c->lookup[f], now);
     }
@@ -12598,9 +12628,11 @@ LLM_API llm_cost_source llm_price_lookup(const llm_client *client, const char *m
 #undef LLMI_DNS_QUERY
 #undef LLMI_DNS_PACKET
 #undef LLMI_DNS_FLOOD
+#undef LLMI_DNS_ALIASES
 #undef LLMI_NET_FILE_MAX
 #undef LLMI_DNS_A
 #undef LLMI_DNS_CNAME
+#undef LLMI_DNS_SOA
 #undef LLMI_DNS_AAAA
 #undef LLMI_DNS_TYPE
 #undef LLMI_NET_SOCKETS

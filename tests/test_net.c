@@ -23,6 +23,7 @@
 
 static int t_dns_port = 1;
 static const char *t_hosts_file = "data/net/hosts", *t_resolv_file = "data/net/one.conf";
+static const char *t_dns_server = "127.0.0.1";
 static uint64_t t_now = 1000000;
 static int t_real_clock, t_random_fails;
 static long t_recvs, t_setopts, t_polls;
@@ -63,6 +64,7 @@ static int t_poll(struct pollfd *p, nfds_t n, int ms) {
 #define LLM_DNS_PORT t_dns_port
 #define LLM_HOSTS_FILE t_hosts_file
 #define LLM_RESOLV_CONF t_resolv_file
+#define LLM_DNS_SERVER t_dns_server
 #define LLM_NOW_MS(ctx) ((void)(ctx), t_clock())
 #define LLM_UNIX_TIME(ctx) ((void)(ctx), (int64_t)0)
 #define LLM_SLEEP_MS(ctx, ms) ((void)(ctx), (void)(ms))
@@ -369,7 +371,7 @@ static void test_names(void) {
 }
 
 static const char *result_name(llmi_dns_result r) {
-    static const char *const names[] = {"NOT_OURS", "FOUND", "NO_DATA", "NO_NAME", "CUT", "BAD"};
+    static const char *const names[] = {"NOT_OURS", "FOUND", "NO_DATA", "ALIAS", "NO_NAME", "CUT", "BAD"};
     return names[r];
 }
 
@@ -403,11 +405,13 @@ static void one_packet(const packet *k, unsigned type) {
     unsigned char name[LLMI_DNS_NAME];
     char addrs[200], cut_addrs[200], *guarded;
     llmi_ip_list list;
+    unsigned char end[LLMI_DNS_NAME];
+    size_t end_len;
     size_t name_len = wire_name(name, k->name), i;
     llmi_dns_result r;
     for (i = 0; i <= k->n; i++) {
         guarded = t_guarded((const char *)k->bytes, i);
-        r = llmi_dns_answer((unsigned char *)guarded, i, k->id, name, name_len, type, &list);
+        r = llmi_dns_answer((unsigned char *)guarded, i, k->id, name, name_len, type, end, &end_len, &list);
         list_text(&list, i == k->n ? addrs : cut_addrs);
         t_unguard(guarded, i);
         if (i == k->n) {
@@ -448,6 +452,8 @@ static void test_damage(void) {
     unsigned char name[LLMI_DNS_NAME];
     static packet k;
     llmi_ip_list list;
+    unsigned char end[LLMI_DNS_NAME];
+    size_t end_len;
     int round, i;
     while (next_packet(&at, &k)) {
         size_t name_len = wire_name(name, k.name);
@@ -461,7 +467,8 @@ static void test_damage(void) {
                 size_t to = where + (size_t)(r[2 * i + 1] | r[2 * i + 9] << 8) % (k.n - where);
                 guarded[to] = (char)r[2 * i + 2];
             }
-            (void)llmi_dns_answer((unsigned char *)guarded, k.n, k.id, name, name_len, LLMI_DNS_A, &list);
+            (void)llmi_dns_answer((unsigned char *)guarded, k.n, k.id, name, name_len, LLMI_DNS_A, end, &end_len,
+                                  &list);
             if (list.n < 0 || list.n > LLMI_NET_ADDRS) CHECK(list.n >= 0 && list.n <= LLMI_NET_ADDRS);
             t_unguard(guarded, k.n);
         }
@@ -522,6 +529,19 @@ static int take_both(int fd, query *a, query *aaaa) {
 
 #define RCODE_TC 0x200
 
+static void put_record(unsigned char *out, size_t *n, unsigned type, const unsigned char *data, size_t size) {
+    static const unsigned char rest[] = {0, 1, 0, 0, 0, 60, 0};
+    out[(*n)++] = 0xC0;
+    out[(*n)++] = 12;
+    out[(*n)++] = 0;
+    out[(*n)++] = (unsigned char)type;
+    memcpy(out + *n, rest, sizeof rest);
+    *n += sizeof rest;
+    out[(*n)++] = (unsigned char)size;
+    memcpy(out + *n, data, size);
+    *n += size;
+}
+
 /* Answers with the addresses up to NULL. rcode may hold RCODE_TC. */
 static void reply(const query *q, int rcode, ...) {
     unsigned char out[1500];
@@ -536,20 +556,29 @@ static void reply(const query *q, int rcode, ...) {
     memcpy(out + 12, q->p + 12, q->question);
     va_start(args, rcode);
     while ((ip = va_arg(args, const char *)) != NULL) {
-        size_t size = q->type == 28 ? 16 : 4;
-        static const unsigned char rest[] = {0, 1, 0, 0, 0, 60, 0};
+        unsigned char address[16];
+        inet_pton(q->type == 28 ? AF_INET6 : AF_INET, ip, address);
         out[7]++;
-        out[n++] = 0xC0;
-        out[n++] = 12;
-        out[n++] = 0;
-        out[n++] = (unsigned char)q->type;
-        memcpy(out + n, rest, sizeof rest);
-        n += sizeof rest;
-        out[n++] = (unsigned char)size;
-        inet_pton(q->type == 28 ? AF_INET6 : AF_INET, ip, out + n);
-        n += size;
+        put_record(out, &n, q->type, address, q->type == 28 ? 16 : 4);
     }
     va_end(args);
+    CHECK_INT(sendto(q->fd, out, n, 0, (const struct sockaddr *)(const void *)&q->from, q->from_len), n);
+}
+
+/* Answers with a CNAME and nothing else; with none = 1 also that the target has no such address. */
+static void reply_alias(const query *q, const char *target, int none) {
+    static const unsigned char soa[22] = {0};
+    unsigned char out[600], name[LLMI_DNS_NAME];
+    size_t n = 12 + q->question, len = wire_name(name, target);
+    memset(out, 0, 12);
+    memcpy(out, q->p, 2);
+    out[2] = 0x81;
+    out[3] = 0x80;
+    out[5] = out[7] = 1;
+    out[9] = (unsigned char)none;
+    memcpy(out + 12, q->p + 12, q->question);
+    put_record(out, &n, 5, name, len);
+    if (none) put_record(out, &n, 6, soa, sizeof soa);
     CHECK_INT(sendto(q->fd, out, n, 0, (const struct sockaddr *)(const void *)&q->from, q->from_len), n);
 }
 
@@ -747,6 +776,69 @@ static void answer_both(llm_net_conn *c, const char *host, const char *name, int
     (void)step(c, host);
 }
 
+/* An alias whose addresses are not in the answer is asked for: of each family by itself, so often and no more. */
+static void test_aliases(void) {
+    llm_net_conn c;
+    query a, aaaa, q;
+    int i;
+
+    begin("aliases over several answers", "data/net/two.conf");
+    new_conn(&c);
+    CHECK_INT(step(&c, "x.test"), 0);
+    CHECK(take_both(dns[0], &a, &aaaa));
+    reply_alias(&a, "b.example", 0);
+    reply_alias(&aaaa, "b.example", 1);  /* it has no IPv6 address: nothing to ask for */
+    CHECK_INT(step(&c, "x.test"), 0);
+    CHECK(take(dns[0], &q, 1000) && q.type == 1 && q.id != a.id);
+    CHECK_STR(q.name, "b.example");
+    reply_alias(&q, "C.Example", 0);
+    CHECK_INT(step(&c, "x.test"), 0);
+    CHECK(take(dns[0], &a, 1000) && a.type == 1);
+    CHECK_STR(a.name, "c.example");
+    t_now += 1000;                       /* a server that is silent now: the next one is asked for the alias */
+    CHECK_INT(step(&c, "x.test"), 0);
+    CHECK(take(dns[1], &a, 1000) && a.type == 1);
+    CHECK_STR(a.name, "c.example");
+    reply(&a, RCODE_TC, NULL);           /* cut short: asked for again, not from the beginning */
+    CHECK_INT(step(&c, "x.test"), 0);
+    CHECK(take(dns[1], &a, 1000) && a.size == 1232);
+    CHECK_STR(a.name, "c.example");
+    reply(&a, 0, "127.0.0.1", NULL);
+    CHECK_INT(drive(&c, "x.test"), 1);
+    CHECK_STR(peer_of(c.fd), "127.0.0.1");
+    CHECK(!take(dns[0], &q, 20) && !take(dns[1], &q, 0));
+    end(&c);
+
+    begin("aliases in a circle, over several answers", "data/net/one.conf");
+    new_conn(&c);
+    CHECK_INT(step(&c, "x.test"), 0);
+    CHECK(take_both(dns[0], &a, &aaaa));
+    reply(&aaaa, 3, NULL);
+    for (i = 0; i < LLMI_DNS_ALIASES; i++) {
+        reply_alias(&a, i % 2 ? "x.test" : "y.test", 0);
+        CHECK_INT(step(&c, "x.test"), 0);
+        CHECK(take(dns[0], &a, 1000));
+        CHECK_STR(a.name, i % 2 ? "x.test" : "y.test");
+    }
+    reply_alias(&a, "y.test", 0);
+    CHECK_INT(drive(&c, "x.test"), LLM_NET_NO_HOST);
+    CHECK(!take(dns[0], &q, 20));
+    end(&c);
+
+    begin("an alias of a name that is not there: the search list goes on", "data/net/search1.conf");
+    new_conn(&c);
+    CHECK_INT(step(&c, "db.x"), 0);
+    CHECK(take_both(dns[0], &a, &aaaa));
+    reply_alias(&a, "b.example", 0);
+    reply_alias(&aaaa, "b.example", 0);
+    CHECK_INT(step(&c, "db.x"), 0);
+    answer_both(&c, "db.x", "b.example", 3);
+    answer_both(&c, "db.x", "db.x.corp.example", 3);
+    answer_both(&c, "db.x", "db.x.lab.example", 3);
+    CHECK_INT(step(&c, "db.x"), LLM_NET_NO_HOST);
+    end(&c);
+}
+
 static void test_search(void) {
     llm_net_conn c;
     query q;
@@ -810,6 +902,28 @@ static void test_search(void) {
     end(&c);
     CHECK(!take(dns[0], &q, 20));
 
+    begin("of more than six search domains six are tried", "data/net/seven.conf");
+    new_conn(&c);
+    CHECK_INT(step(&c, "db"), 0);
+    answer_both(&c, "db", "db.a1", 3);
+    answer_both(&c, "db", "db.a2", 3);
+    answer_both(&c, "db", "db.a3", 3);
+    answer_both(&c, "db", "db.a4", 3);
+    answer_both(&c, "db", "db.a5", 3);
+    answer_both(&c, "db", "db.a6", 3);
+    answer_both(&c, "db", "db", 3);
+    CHECK_INT(step(&c, "db"), LLM_NET_NO_HOST);
+    end(&c);
+
+    begin("no resolv.conf, and no server in its place", "data/net/no-such-file");
+    t_dns_server = "";
+    new_conn(&c);
+    CHECK_INT(drive(&c, "db.x"), LLM_NET_NO_HOST);
+    CHECK_STR(LLM_NET_WHY(NULL, &c), "no name server gave an answer");
+    CHECK(!take(dns[0], &q, 20));
+    end(&c);
+    t_dns_server = "127.0.0.1";
+
     begin("no resolv.conf: 127.0.0.1", "data/net/no-such-file");
     new_conn(&c);
     CHECK_INT(step(&c, "db.x"), 0);
@@ -865,6 +979,41 @@ static void test_servers(void) {
     CHECK_INT(drive(&c, "x.test"), 1);
     end(&c);
 
+    begin("SERVFAIL: the next server answers", "data/net/two.conf");
+    new_conn(&c);
+    CHECK_INT(step(&c, "x.test"), 0);
+    CHECK(take_both(dns[0], &a, &aaaa));
+    reply(&a, 2, NULL);
+    reply(&aaaa, 2, NULL);
+    CHECK_INT(step(&c, "x.test"), 0);
+    CHECK(take_both(dns[1], &q, &aaaa));
+    CHECK(q.id != a.id && memcmp(&q.from, &a.from, sizeof(struct sockaddr_in)) != 0);
+    reply(&aaaa, 0, NULL);
+    reply(&q, 0, "127.0.0.1", NULL);
+    CHECK_INT(drive(&c, "x.test"), 1);
+    end(&c);
+
+    begin("SERVFAIL from both: over at once", "data/net/two.conf");
+    new_conn(&c);
+    CHECK_INT(step(&c, "x.test"), 0);
+    answer_both(&c, "x.test", "x.test", 2);
+    CHECK(take_both(dns[1], &a, &aaaa));
+    reply(&a, 2, NULL);
+    reply(&aaaa, 5, NULL);
+    CHECK_INT(drive(&c, "x.test"), LLM_NET_NO_HOST);
+    CHECK_STR(LLM_NET_WHY(NULL, &c), "no name server gave an answer");
+    CHECK(!take(dns[0], &q, 20) && !take(dns[1], &q, 0));
+    end(&c);
+
+    begin("NXDOMAIN is an answer: no other server is asked", "data/net/two.conf");
+    new_conn(&c);
+    CHECK_INT(step(&c, "x.test"), 0);
+    answer_both(&c, "x.test", "x.test", 3);
+    CHECK_INT(step(&c, "x.test"), LLM_NET_NO_HOST);
+    CHECK_STR(LLM_NET_WHY(NULL, &c), "there is no such host");
+    CHECK(!take(dns[0], &q, 20) && !take(dns[1], &q, 0));
+    end(&c);
+
     begin("SERVFAIL: the next server at once; AAAA alone may fail", "data/net/two.conf");
     new_conn(&c);
     CHECK_INT(step(&c, "x.test"), 0);
@@ -898,6 +1047,31 @@ static void test_servers(void) {
     reply(&aaaa, 0, NULL);
     reply(&a, RCODE_TC, "127.0.0.1", NULL);
     CHECK_INT(drive(&c, "x.test"), 1);
+    end(&c);
+
+    begin("longer than what is read, in the middle of a record: the whole ones are used", "data/net/one.conf");
+    new_conn(&c);
+    CHECK_INT(step(&c, "x.test"), 0);
+    CHECK(take_both(dns[0], &a, &aaaa));
+    reply(&aaaa, 0, NULL);
+    {
+        unsigned char out[1400];
+        static const unsigned char ip[] = {127, 0, 0, 1};
+        size_t n = 12 + a.question;
+        memset(out, 0, sizeof out);
+        memcpy(out, a.p, 2);
+        out[2] = 0x83;                   /* TC too */
+        out[5] = 1;
+        memcpy(out + 12, a.p + 12, a.question);
+        while (n + 16 <= sizeof out) {
+            put_record(out, &n, 1, ip, 4);
+            out[7]++;
+        }
+        CHECK(n > LLMI_DNS_PACKET && (LLMI_DNS_PACKET - 12 - a.question) % 16 != 0);
+        CHECK_INT(sendto(a.fd, out, n, 0, (struct sockaddr *)(void *)&a.from, a.from_len), n);
+    }
+    CHECK_INT(drive(&c, "x.test"), 1);
+    CHECK_INT(c.list[0].n, 1);
     end(&c);
 
     begin("truncated without an address: again with more room", "data/net/one.conf");
@@ -1565,6 +1739,7 @@ int main(void) {
     test_without_dns();
     test_lookup();
     test_forgery();
+    test_aliases();
     test_search();
     test_servers();
     test_refused();
@@ -1581,7 +1756,7 @@ int main(void) {
     test_wait();
     test_wait_opening();
     t_case = "sizes";
-    CHECK(sizeof(llm_net_conn) <= 1024);
+    CHECK(sizeof(llm_net_conn) <= 1280);
     for (i = 0; i < 3; i++) {
         if (dns[i] >= 0) close(dns[i]);
     }

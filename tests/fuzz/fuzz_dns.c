@@ -4,9 +4,9 @@
 
 static void answer(fuzz_in in, unsigned opts) {
     static const char host[] = "api.example.com";
-    unsigned char name[LLMI_DNS_NAME], query[LLMI_DNS_QUERY], *p;
+    unsigned char name[LLMI_DNS_NAME], query[LLMI_DNS_QUERY], end[LLMI_DNS_NAME], *p;
     unsigned type = opts & 1 ? LLMI_DNS_AAAA : LLMI_DNS_A, id = 0x1234;
-    size_t name_len = llmi_dns_name_add(name, 0, host, sizeof host - 1), query_len, n = in.n;
+    size_t name_len = llmi_dns_name_add(name, 0, host, sizeof host - 1), query_len, end_len = 0, n = in.n;
     llmi_ip_list list, again;
     llmi_dns_result r;
     int i;
@@ -25,17 +25,18 @@ static void answer(fuzz_in in, unsigned opts) {
         p[3] = opts & 8 ? rcode : 0;
     }
     memset(&list, 0xA5, sizeof list);
-    r = llmi_dns_answer(p, n, id, name, name_len, type, &list);
+    r = llmi_dns_answer(p, n, id, name, name_len, type, end, &end_len, &list);
     FUZZ_CHECK(r >= LLMI_DNS_NOT_OURS && r <= LLMI_DNS_BAD);
     FUZZ_CHECK(list.n >= 0 && list.n <= LLMI_NET_ADDRS && (r == LLMI_DNS_FOUND) == (list.n > 0));
     for (i = 0; i < list.n; i++) FUZZ_CHECK(list.ip[i].v6 == (type == LLMI_DNS_AAAA));
+    if (r == LLMI_DNS_ALIAS) FUZZ_CHECK(end_len > 0 && end_len <= LLMI_DNS_NAME && end[end_len - 1] == 0);
     if (r != LLMI_DNS_NOT_OURS) FUZZ_CHECK(n >= 12 && llmi_dns_u16(p) == id && (p[2] & 0x80));
     /* another id, name or type is never taken for ours */
-    FUZZ_CHECK(llmi_dns_answer(p, n, id ^ 1, name, name_len, type, &again) == LLMI_DNS_NOT_OURS);
+    FUZZ_CHECK(llmi_dns_answer(p, n, id ^ 1, name, name_len, type, end, &end_len, &again) == LLMI_DNS_NOT_OURS);
     if (r != LLMI_DNS_NOT_OURS) {
-        FUZZ_CHECK(llmi_dns_answer(p, n, id, name, name_len, type ^ 29, &again) == LLMI_DNS_NOT_OURS);
+        FUZZ_CHECK(llmi_dns_answer(p, n, id, name, name_len, type ^ 29, end, &end_len, &again) == LLMI_DNS_NOT_OURS);
         name[1] = 'b';
-        FUZZ_CHECK(llmi_dns_answer(p, n, id, name, name_len, type, &again) == LLMI_DNS_NOT_OURS);
+        FUZZ_CHECK(llmi_dns_answer(p, n, id, name, name_len, type, end, &end_len, &again) == LLMI_DNS_NOT_OURS);
     }
     free(p);
 }

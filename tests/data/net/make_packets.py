@@ -66,7 +66,11 @@ chain = [(N, "CNAME", ["b.example.net."]), ("b.example.net.", "CNAME", ["c.cdn.e
 emit("cname", N, "A", 10, answer(N, "A", 10, chain), "FOUND", A2)
 emit("cname_plain", N, "A", 10, answer(N, "A", 10, chain, compress=False), "FOUND", A2)
 emit("cname_backwards", N, "A", 10, answer(N, "A", 10, chain[::-1]), "FOUND", A2)
-emit("cname_no_end", N, "A", 11, answer(N, "A", 11, chain[:2]), "NO_DATA")
+emit("cname_no_end", N, "A", 11, answer(N, "A", 11, chain[:2]), "ALIAS")
+SOA = ("cdn.example.", "SOA", ["ns.example.com. root.example.com. 1 2 3 4 5"])
+emit("cname_no_address", N, "A", 11, answer(N, "A", 11, chain[:2], extra=[SOA]), "NO_DATA")
+emit("cname_other_authority", N, "A", 11, answer(N, "A", 11, chain[:2], extra=[("cdn.example.", "NS", ["ns.example.com."])]), "ALIAS")
+emit("cname_no_end_tc", N, "A", 11, answer(N, "A", 11, chain[:2], tc=True), "CUT")
 emit("cname_loop", N, "A", 11, answer(N, "A", 11, [(N, "CNAME", ["b.example."]), ("b.example.", "CNAME", [N])]), "BAD")
 deep = [("n%d.example." % i if i else N, "CNAME", ["n%d.example." % (i + 1)]) for i in range(9)]
 emit("cname_too_long", N, "A", 11, answer(N, "A", 11, deep + [("n9.example.", "A", A2)]), "BAD")
