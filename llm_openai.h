@@ -151,9 +151,9 @@
    LLM_NO_ENV                      no environment variable is read
    LLM_NO_MESSAGES                 llm_error.message is what the server said, else the name of the status, for TLS with
                                    the number of BearSSL behind it: 18.0 kB less on a Cortex-M3 with -Os
-   LLM_TLS_SMALL                   one slower code for P-256, P-384 and P-521, no X25519, no ChaCha20-Poly1305, records
-                                   of a handshake no longer than 9 kB: on a Cortex-M3 with -Os 9.5 kB less, and 6.3 kB
-                                   less of memory with the usual record buffer
+   LLM_TLS_SMALL                   one slower code for P-256 and P-384, neither P-521 nor X25519, no ChaCha20-Poly1305;
+                                   records of a handshake may have 9 kB: on a Cortex-M3 with -Os 9.8 kB less, and with
+                                   the usual record buffer 7.3 kB less of memory, 0.9 kB less of stack
    LLM_USE_GETADDRINFO             names by getaddrinfo(): it blocks every call of the thread and ignores deadlines
    LLM_OPENAI_STATIC               every function static: for one file that uses it all, with _IMPLEMENTATION
    LLM_API                         decoration of the public functions; default extern
@@ -852,6 +852,7 @@ extern "C" {
     #define LLM_MEMO_SIZE 1
   #endif
 #endif
+#define LLMI_HAS_MEMO (LLM_MEMO_SIZE > 1)
 #ifndef LLM_READ_SIZE              /* receive buffer of one connection: one RECV asks for at most this */
   #if LLMI_HOSTED
     #define LLM_READ_SIZE 4096
@@ -6730,8 +6731,13 @@ typedef enum llmi_tls_why {
 } llmi_tls_why;
 
 #define LLMI_TLS_CHAIN   15     /* certificates of a server: each costs a signature, and it is the server that asks */
-#define LLMI_TLS_ANCHORS 4      /* with one subject but different keys */
-#define LLMI_TLS_STORE   2304   /* their names and keys: four RSA-4096 keys and a name of 200 bytes */
+#ifdef LLM_TLS_SMALL
+#define LLMI_TLS_ANCHORS 2      /* with one subject but different keys */
+#define LLMI_TLS_STORE   1280   /* their names and keys: two RSA-4096 keys and a name of 200 bytes */
+#else
+#define LLMI_TLS_ANCHORS 4
+#define LLMI_TLS_STORE   2304
+#endif
 
 typedef struct llmi_tls_x509 {
     const br_x509_class *vtable;            /* first: BearSSL knows this struct by it                  */
@@ -7111,6 +7117,9 @@ typedef enum llmi_tls_state {
 /* One per connection: one block, with both record buffers behind it. */
 typedef struct llmi_tls {
     br_ssl_client_context client;
+#ifdef LLM_TLS_SMALL
+    br_ec_impl ec;              /* BearSSL's, without P-521                                 */
+#endif
     llmi_tls_x509 *x509;        /* NULL: the handshake is over, and its memory in other use */
     llmi_tls_shared *shared;
     size_t size;                /* of the block                                             */
@@ -7170,7 +7179,9 @@ LLMI_FN void llmi_tls_profile(llmi_tls *t) {
     br_x509_minimal_init(m, &br_sha256_vtable, NULL, 0);
     br_ssl_engine_set_default_rsavrfy(eng);
 #ifdef LLM_TLS_SMALL
-    br_ssl_engine_set_ec(eng, LLMI_TLS_EC);
+    t->ec = *LLMI_TLS_EC;
+    t->ec.supported_curves = (uint32_t)1 << BR_EC_secp256r1 | (uint32_t)1 << BR_EC_secp384r1;
+    br_ssl_engine_set_ec(eng, &t->ec);
     br_ssl_engine_set_ecdsa(eng, LLMI_TLS_ECDSA);
 #else
     br_ssl_engine_set_default_ecdsa(eng);
@@ -8993,7 +9004,9 @@ typedef struct llmi_wire {
     llmi_choice       *told;
     int                pending;      /* bit for each channel */
     size_t             from[LLMI_CHANNELS];
+#if LLMI_HAS_MEMO
     llmi_memo          memo[LLMI_MEMOS];
+#endif
     int64_t            memo_index;   /* delta.index at the end of LLMI_MEMO_HEAD                     */
     int                segment;      /* the LLMI_MEMO_ that may start right here                     */
     int                learning;     /* the LLMI_MEMO_ that started at learn_from, in this input     */
@@ -9162,7 +9175,9 @@ LLMI_FN void llmi_wire_copy(const llmi_wire *w, char *out, size_t cap, char *s, 
 /* A field that all events of a stream repeat. One that says something new ends what was remembered with the old. */
 LLMI_FN void llmi_wire_label(llmi_wire *w, char *out, size_t cap, char *s, size_t n) {
     if (n == 0) return;
+#if LLMI_HAS_MEMO
     if (!llmi_is(s, n, out)) w->memo[LLMI_MEMO_HEAD].n = 0;
+#endif
     llmi_wire_copy(w, out, cap, s, n);
 }
 
@@ -9290,6 +9305,7 @@ LLMI_FN void llmi_memo_start(llmi_wire *w, int which, const char *p) {
     w->learn_depth = w->json.depth;
 }
 
+#if LLMI_HAS_MEMO
 /* What was read since llmi_memo_start() had no effect but on the state, or the same effect again: keeps it. */
 LLMI_FN void llmi_memo_keep(llmi_wire *w, const char *p) {
     llmi_memo *m = &w->memo[w->learning];
@@ -9317,6 +9333,20 @@ LLMI_FN int llmi_memo_replay(llmi_wire *w, int which, const char **p, const char
     *p += m->n;
     return 1;
 }
+#else
+LLMI_FN void llmi_memo_keep(llmi_wire *w, const char *p) {
+    (void)w;
+    (void)p;
+}
+
+LLMI_FN int llmi_memo_replay(llmi_wire *w, int which, const char **p, const char *end) {
+    (void)w;
+    (void)which;
+    (void)p;
+    (void)end;
+    return 0;
+}
+#endif
 
 /* ---- structure ------------------------------------------------------------------------------------------ */
 
@@ -12245,22 +12275,36 @@ LLM_API size_t llm_memory_peak(const llm_client *client) {
 
 /* ---- calls ---------------------------------------------------------------------------------------------- */
 
+/* A call that could not be started: nothing of an older error may stand beside the new one. */
+LLMI_FN llm_status llmi_not_started(llm_client *client, llm_status s) {
+    llm_error *e = &client->error;
+    e->http_status = e->attempts = 0;
+    e->retry_after_ms = -1;
+    e->request_id[0] = 0;
+    return s;
+}
+
 LLM_API llm_status llm_start(llm_client *client, const llm_request *request, llm_call **out) {
+    llm_status s;
     if (out != NULL) *out = NULL;
     if (client == NULL) return LLM_ERR_USAGE;
     if (request == NULL || out == NULL)
-        return llmi_fail(&client->error, LLM_ERR_USAGE, "llm_start: request or out is NULL");
-    return llmi_call_new(client, request, 1, 0, out, &client->error);
+        return llmi_not_started(client, llmi_fail(&client->error, LLM_ERR_USAGE, "llm_start: request or out is NULL"));
+    s = llmi_call_new(client, request, 1, 0, out, &client->error);
+    return s == LLM_OK ? s : llmi_not_started(client, s);
 }
 
 LLM_API llm_status llm_start_with_tools(llm_client *client, const llm_request *request, int max_iterations,
                                         llm_call **out) {
+    llm_status s;
     if (out != NULL) *out = NULL;
     if (client == NULL) return LLM_ERR_USAGE;
     if (request == NULL || out == NULL) {
-        return llmi_fail(&client->error, LLM_ERR_USAGE, "llm_start_with_tools: request or out is NULL");
+        s = llmi_fail(&client->error, LLM_ERR_USAGE, "llm_start_with_tools: request or out is NULL");
+    } else {
+        s = llmi_loop_new(client, request, max_iterations, 1, out, &client->error);
     }
-    return llmi_loop_new(client, request, max_iterations, 1, out, &client->error);
+    return s == LLM_OK ? s : llmi_not_started(client, s);
 }
 
 LLM_API llm_status llm_next(llm_call *call, llm_event *event, int timeout_ms) {
@@ -12319,31 +12363,27 @@ LLMI_FN llm_status llmi_run(llm_call *call, llm_event_fn on_event, void *user, l
     return llm_finish(call, out);
 }
 
-/* A call that could not be started: its error belongs into *out. */
-LLMI_FN llm_status llmi_run_failed(llm_client *client, llm_status s, const llm_error *e, llm_response *out) {
-    if (client != NULL) client->error = *e;
+/* No error lies on the stack here: llmi_run() is below all that is deep. */
+LLMI_FN llm_status llmi_chat(llm_client *client, const llm_request *request, int tools, int max_iterations, int stream,
+                             llm_event_fn on_event, void *user, llm_response *out) {
+    static const char null[] = "the client, the request or out is NULL";
+    llm_call *call = NULL;
+    llm_status s = LLM_ERR_USAGE;
+    if (client != NULL) {
+        if (request == NULL || out == NULL) s = llmi_fail(&client->error, s, null);
+        else if (tools) s = llmi_loop_new(client, request, max_iterations, stream, &call, &client->error);
+        else s = llmi_call_new(client, request, stream, 0, &call, &client->error);
+        if (s == LLM_OK) return llmi_run(call, on_event, user, out);
+        (void)llmi_not_started(client, s);
+    }
     if (out == NULL) return s;
     memset(out, 0, sizeof *out);
     out->content = out->id = out->model = out->request_id = "";
-    out->error = *e;
+    llmi_error_init(&out->error);
+    if (client != NULL) out->error = client->error;
+    else (void)llmi_fail(&out->error, s, null);
     out->status = s;
     return s;
-}
-
-LLMI_FN llm_status llmi_chat(llm_client *client, const llm_request *request, int tools, int max_iterations, int stream,
-                             llm_event_fn on_event, void *user, llm_response *out) {
-    llm_error e;
-    llm_call *call = NULL;
-    llm_status s;
-    llmi_error_init(&e);
-    if (client == NULL || request == NULL || out == NULL) {
-        s = llmi_fail(&e, LLM_ERR_USAGE, "the client, the request or out is NULL");
-    } else if (tools) {
-        s = llmi_loop_new(client, request, max_iterations, stream, &call, &e);
-    } else {
-        s = llmi_call_new(client, request, stream, 0, &call, &e);
-    }
-    return s == LLM_OK ? llmi_run(call, on_event, user, out) : llmi_run_failed(client, s, &e, out);
 }
 
 LLM_API llm_status llm_chat(llm_client *client, const llm_request *request, llm_response *out) {
@@ -12592,6 +12632,7 @@ LLM_API llm_cost_source llm_price_lookup(const llm_client *client, const char *m
 #undef LLMI_HAS_TOOLS
 #undef LLMI_HAS_FILES
 #undef LLMI_HAS_MESSAGES
+#undef LLMI_HAS_MEMO
 #undef LLMI_HAS_ENV
 #undef LLMI_HAS_LOG
 #undef LLMI_FN

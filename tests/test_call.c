@@ -723,6 +723,44 @@ static void test_cancel_by_event(void) {
     }
 }
 
+/* What a call left in the client's error does not stand beside a later one's. */
+static void test_older_error(void) {
+    llm_config f = llm_config_init();
+    llm_request r = sc_hi();
+    llm_response o;
+    llm_call *call;
+    llm_client *c;
+    int how;
+    f.max_retries = -1;
+    for (how = 0; how < 3; how++) {
+        sc_reset();
+        sc_conn();
+        sc_answer(500, "x-request-id: older\r\nretry-after: 7\r\n", "{}");
+        c = sc_client(&f);
+        CHECK_INT(llm_start(c, &r, &call), LLM_OK);
+        CHECK_INT(sc_drive(call, NULL, NULL, NULL), LLM_ERR_SERVER);
+        CHECK_INT(llm_last_error(c)->http_status, 500);
+        CHECK_STR(llm_last_error(c)->request_id, "older");
+        if (how == 0) CHECK_INT(llm_start(c, NULL, &call), LLM_ERR_USAGE);
+        if (how == 1) CHECK_INT(llm_start_with_tools(c, NULL, 0, &call), LLM_ERR_USAGE);
+        if (how == 2) {
+            CHECK_INT(llm_chat(c, NULL, &o), LLM_ERR_USAGE);
+            CHECK_INT(o.error.http_status, 0);
+            llm_response_free(&o);
+        }
+        CHECK_INT(llm_last_error(c)->http_status, 0);
+        CHECK_INT(llm_last_error(c)->attempts, 0);
+        CHECK_INT(llm_last_error(c)->retry_after_ms, -1);
+        CHECK_STR(llm_last_error(c)->request_id, "");
+        clean(c);
+    }
+    CHECK_INT(llm_chat(NULL, &r, &o), LLM_ERR_USAGE);
+    CHECK_INT(o.error.retry_after_ms, -1);
+    CHECK_STR(o.content, "");
+    llm_response_free(&o);
+    CHECK_INT(llm_chat(NULL, &r, NULL), LLM_ERR_USAGE);
+}
+
 /* ---- kept connections ---------------------------------------------------------------------------------------- */
 
 static void test_keep_alive(void) {
@@ -1967,6 +2005,7 @@ int main(void) {
     test_deadline_over_attempts();
     test_cancel_flag();
     test_cancel_by_event();
+    test_older_error();
     test_keep_alive();
     test_stale();
     test_stale_twice();

@@ -1,7 +1,8 @@
 /* needs: bearssl bundle mock native */
-/* test_small.c - LLM_NO_MESSAGES and LLM_TLS_SMALL: the same statuses and fields, texts only from the server; the three
-   curves, both kinds of key, and neither X25519 nor ChaCha20-Poly1305. */
+/* test_small.c - LLM_NO_MESSAGES, LLM_TLS_SMALL, no memo: the same statuses and fields, texts only from the server; both
+   kinds of key, P-256 and P-384, and neither X25519 nor ChaCha20-Poly1305. */
 #define LLM_NO_MESSAGES
+#define LLM_MEMO_SIZE 1
 #define LLM_TLS_SMALL
 #include "t.h"
 #include "mock.h"
@@ -95,6 +96,13 @@ static void test_large_records(void) {
             CHECK_INT(ask(c, NULL, text, &o), LLM_OK);
             CHECK_STR(o.content, text + 6);
             llm_response_free(&o);
+            {
+                llm_request r = llm_request_init();
+                r.prompt = "count to 12";
+                CHECK_INT(llm_chat_stream(c, &r, NULL, NULL, &o), LLM_OK);
+                CHECK_STR(o.content, "1 2 3 4 5 6 7 8 9 10 11 12");
+                llm_response_free(&o);
+            }
         }
         CHECK(llm_memory_needed(&f) > sizeof(llmi_tls) + sizeof(llmi_tls_x509) + 16709 + 597);
         llm_client_free(c);

@@ -21,6 +21,7 @@
  *   - The T0 interpreters share one context type: upstream reads one struct type through another, which
  *     separate object files hide and one translation unit does not.
  *   - C++ gets the pointer casts that C does without.
+ *   - The largest curve is P-384 where LLM_TLS_SMALL says that there is no P-521.
  *   - Comments go, except those that mark a case that falls through. The licence is kept.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -1649,6 +1650,22 @@ static void add_renamed(text *out, const char *s, map *local) {
     print_tokens(out, &t, 0, t.n);
 }
 
+/* LLM_TLS_SMALL has no P-521: what BearSSL's functions put on the stack for a curve gets by with less. */
+static void limit_curves(text *out) {
+    static const char size[] = "#define LLMI_BR_MAX_EC_SIZE   528\n";
+    const char *at = strstr(out->s, size);
+    char *rest;
+    if (!at) {
+        fail("BR_MAX_EC_SIZE is not 528");
+    }
+    rest = copy_part(at, strlen(at));
+    out->n = (size_t)(at - out->s);
+    add(out, "#ifdef LLM_TLS_SMALL\n#define LLMI_BR_MAX_EC_SIZE   384\n#else\n");
+    add_part(out, size, sizeof size - 1);
+    add(out, "#endif\n");
+    add(out, rest + sizeof size - 1);
+}
+
 static void bundle_header(text *out, const char *path, const char *root) {
     const char *s = read_file(path), *top, *rest, *middle, *bottom;
     tokens t;
@@ -1669,6 +1686,7 @@ static void bundle_header(text *out, const char *path, const char *root) {
     add_renamed(out, top, NULL);
     add(out, "\n");
     print_bearssl(out, root, 0);
+    limit_curves(out);
     add_renamed(out, middle, NULL);
     add(out, "\n");
     print_undefs(out);

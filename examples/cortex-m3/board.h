@@ -31,7 +31,7 @@ uint32_t board_stack_peak(void);
 #define LLM_NO_MALLOC                          /* all memory is config.memory */
 #define LLM_NO_PRICING
 #define LLM_NO_PROXY
-#define LLM_READ_SIZE 512
+#define LLM_READ_SIZE 256
 #define LLM_MEMO_SIZE 1
 #define LLM_NET_CONN                                 int
 #define LLM_NET_OPEN(ctx, conn, host, port, timeout) ((void)(ctx), (void)(timeout), board_pipe_open())
