@@ -73,15 +73,14 @@ static int talk(llm_client *client) {
     llm_tool tool = {0};
     llm_request request = {0};
     llm_status status;
-    int failed;
 
     request.prompt = "echo: an answer in one piece";
     status = llm_chat(client, &request, &answer);
     if (status == LLM_OK) print(answer.content);
-    failed = over("chat", status);
+    if (over("chat", status)) return 1;
 
     request.prompt = "count to 20";
-    failed |= over("stream", llm_chat_stream(client, &request, on_event, NULL, &answer));
+    if (over("stream", llm_chat_stream(client, &request, on_event, NULL, &answer))) return 1;
 
     tool.name = "read_sensor";
     tool.description = "The temperature of a room.";
@@ -90,8 +89,7 @@ static int talk(llm_client *client) {
     request.prompt = "How warm is the hall?";
     request.tools = &tool;
     request.tool_count = 1;
-    failed |= over("tools", llm_chat_with_tools(client, &request, 0, on_event, NULL, &answer));
-    return failed;
+    return over("tools", llm_chat_with_tools(client, &request, 0, on_event, NULL, &answer));
 }
 
 int main(void) {
