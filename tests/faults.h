@@ -231,7 +231,7 @@ enum { F_PEERS = 96, F_SEGS = 128, F_REQS = 64, F_HOOKS = 400000 };
 
 typedef struct f_block {
     struct f_block *next, *prev;
-    size_t n;
+    size_t n, pad;       /* what comes behind it stands where an int64_t may: with 32 bits too */
 } f_block;
 
 #if LLMI_HAS_TLS
