@@ -17,6 +17,7 @@
        cc -std=c99 -Os app.c llm_openai.c -o app
    This file as it is needs BearSSL 0.6 beside it:
        cc -std=c99 -Os -I bearssl/inc app.c llm_openai.c libbearssl.a -o app
+   For Windows add -lws2_32 -liphlpapi -lbcrypt -lcrypt32.
    C99 or later; as C++ the declarations are C++98 and the implementation C++11.
 
    It does not do: TLS 1.3, HTTP/2, SOCKS, the Responses API, Azure's dated API, compression, certificate revocation.
@@ -33,7 +34,7 @@
      >>url           base URL, IP addresses
      >>http          request head, response reader
      >>sse           server-sent events
-     >>net           default net hooks: POSIX sockets, resolver, address race
+     >>net           default net hooks: sockets, resolver, address race
      >>tls           TLS over BearSSL, trust anchors, names, pins
      >>pricing       price table and cost
      >>conversation  messages that own their strings
@@ -113,7 +114,7 @@
    LLM_LOG(ctx, level, text, len)                                           default: none
        level LLM_LOG_ERROR, _INFO, _DEBUG; a finished line without its end. Never the key, a prompt or an answer.
 
-   LLM_NET_CONN                                                             default: POSIX sockets, all of the group
+   LLM_NET_CONN                                                             default: POSIX or Windows sockets, all of it
        Type of one connection's state. It lies zeroed at a stable address from before OPEN until after CLOSE.
    LLM_NET_OPEN(ctx, conn, host, port, timeout_ms)
        1 open; 0 in progress, call again with the same arguments; LLM_NET_NO_HOST, LLM_NET_REFUSED, LLM_NET_FAILED.
@@ -174,10 +175,11 @@
    LLM_READ_SIZE                   receive buffer of a connection                             4096, freestanding 1024
 
    Places:
-   LLM_CA_FILES                    string literals, comma between: the systems' usual paths of CA certificates
+   LLM_CA_FILES                    string literals, comma between: the systems' usual paths of CA certificates;
+                                   Windows: unless you define it, the system's certificate store in their place
    LLM_CA_PEM                      string literal with PEM text, used when no file is found; default none
-   LLM_HOSTS_FILE                  "/etc/hosts"
-   LLM_RESOLV_CONF                 "/etc/resolv.conf"
+   LLM_HOSTS_FILE                  "/etc/hosts"; Windows: the file hosts below C:\Windows\System32
+   LLM_RESOLV_CONF                 "/etc/resolv.conf"; Windows: none, the interfaces' settings
    LLM_DNS_SERVER                  "127.0.0.1": where resolv.conf names none
    LLM_DNS_PORT                    53
 
@@ -199,6 +201,12 @@
    THREADS
    One thread at a time per client and what belongs to it. Clients are independent. No global state, no thread, no
    signal handler; SIGPIPE does not occur with the default hooks.
+
+   WINDOWS
+   Every hook has its default there too: Winsock, BCryptGenRandom, GetTickCount64, CreateFileA (paths are in the ANSI
+   code page, as argv and getenv() give them). Where nothing else says whom to trust, it is who stands in the user's
+   certificate store ROOT and may vouch for servers. Windows puts some roots there only when one of its own programs
+   first meets them: with a CA file of your own you know what you trust. Tested under Wine; MSVC was not tried.
 
    PROXIES
    config.proxy is http://[user[:password]@]host[:port], port 80 if none is given; "" is none. NULL is the environment:
@@ -675,6 +683,11 @@ LLM_API llm_status  llm_text_addf(llm_text *text, const char *format, ...);
 #else
   #define LLMI_POSIX 0
 #endif
+#if LLMI_HOSTED && defined(_WIN32)
+  #define LLMI_WINDOWS 1
+#else
+  #define LLMI_WINDOWS 0
+#endif
 
 /* A hook group is given whole, or not at all: half of one is a mistake that would only show at run time. */
 #if defined(LLM_MALLOC) && defined(LLM_REALLOC) && defined(LLM_FREE)
@@ -717,7 +730,7 @@ LLM_API llm_status  llm_text_addf(llm_text *text, const char *format, ...);
 #else
   #define LLMI_HAS_TLS 1
 #endif
-#if LLMI_POSIX && !LLMI_OWN_NET && !defined(LLM_NO_SOCKETS)
+#if (LLMI_POSIX || LLMI_WINDOWS) && !LLMI_OWN_NET && !defined(LLM_NO_SOCKETS)
   #define LLMI_HAS_SOCKETS 1
 #else
   #define LLMI_HAS_SOCKETS 0
@@ -743,7 +756,7 @@ LLM_API llm_status  llm_text_addf(llm_text *text, const char *format, ...);
 #else
   #define LLMI_HAS_MESSAGES 1
 #endif
-#if defined(LLM_NO_FILES) || !(LLMI_POSIX || defined(LLM_FILE_READ))
+#if defined(LLM_NO_FILES) || !(LLMI_POSIX || LLMI_WINDOWS || defined(LLM_FILE_READ))
   #define LLMI_HAS_FILES 0
 #else
   #define LLMI_HAS_FILES 1
@@ -752,6 +765,11 @@ LLM_API llm_status  llm_text_addf(llm_text *text, const char *format, ...);
   #define LLMI_HAS_ENV 0
 #else
   #define LLMI_HAS_ENV 1
+#endif
+#if LLMI_WINDOWS && LLMI_HAS_TLS && LLMI_HAS_FILES && !defined(LLM_CA_FILES)
+  #define LLMI_HAS_STORE 1        /* the system keeps CA certificates in a store of its own */
+#else
+  #define LLMI_HAS_STORE 0
 #endif
 #ifdef LLM_LOG
   #define LLMI_HAS_LOG 1
@@ -763,6 +781,27 @@ LLM_API llm_status  llm_text_addf(llm_text *text, const char *format, ...);
 #include <stdarg.h>
 #if LLMI_HOSTED
   #include <stdlib.h>
+#endif
+#if LLMI_WINDOWS
+  #ifndef WIN32_LEAN_AND_MEAN
+    #define WIN32_LEAN_AND_MEAN   /* else windows.h brings sockets of its own, which are not these */
+    #define LLMI_LEAN
+  #endif
+  #if LLMI_HAS_SOCKETS
+    #include <winsock2.h>
+    #include <ws2tcpip.h>
+    #include <iphlpapi.h>         /* name servers, if_nametoindex */
+  #endif
+  #include <windows.h>
+  #ifndef LLM_RANDOM
+    #include <bcrypt.h>
+  #endif
+  #if LLMI_HAS_STORE
+    #include <wincrypt.h>
+  #endif
+  #ifdef LLMI_LEAN
+    #undef WIN32_LEAN_AND_MEAN
+  #endif
 #endif
 #if LLMI_POSIX
   #include <errno.h>
@@ -907,6 +946,16 @@ LLMI_FN void llmi_posix_sleep_ms(int ms) {
     #define LLM_NOW_MS(ctx)       ((void)(ctx), llmi_posix_now_ms())
     #define LLM_UNIX_TIME(ctx)    ((void)(ctx), (int64_t)time(NULL))
     #define LLM_SLEEP_MS(ctx, ms) ((void)(ctx), llmi_posix_sleep_ms(ms))
+  #elif LLMI_WINDOWS
+/* Not time(), whose type has 32 bits on some. */
+LLMI_FN int64_t llmi_windows_unix_time(void) {
+    FILETIME t;                        /* 100 ns since 1601 */
+    GetSystemTimeAsFileTime(&t);
+    return (int64_t)(((uint64_t)t.dwHighDateTime << 32 | t.dwLowDateTime) / 10000000u) - 11644473600;
+}
+    #define LLM_NOW_MS(ctx)       ((void)(ctx), (uint64_t)GetTickCount64())
+    #define LLM_UNIX_TIME(ctx)    ((void)(ctx), llmi_windows_unix_time())
+    #define LLM_SLEEP_MS(ctx, ms) ((void)(ctx), Sleep((DWORD)(ms)))
   #elif LLMI_HAS_NET
     #error "llm_openai.h: this system has no default clock: define LLM_NOW_MS, LLM_UNIX_TIME and LLM_SLEEP_MS."
   #else
@@ -949,6 +998,12 @@ LLMI_FN int llmi_posix_random(void *buf, size_t n) {
     return n == 0;
 }
     #define LLM_RANDOM(ctx, buf, n) ((void)(ctx), llmi_posix_random((buf), (n)))
+  #elif LLMI_WINDOWS
+LLMI_FN int llmi_windows_random(void *buf, size_t n) {
+    return n <= 0x7FFFFFFF &&
+           BCryptGenRandom(NULL, (unsigned char *)buf, (ULONG)n, BCRYPT_USE_SYSTEM_PREFERRED_RNG) == 0;
+}
+    #define LLM_RANDOM(ctx, buf, n) ((void)(ctx), llmi_windows_random((buf), (n)))
   #elif LLMI_HAS_NET && LLMI_HAS_TLS
     #error "llm_openai.h: this system has no default source of randomness: define LLM_RANDOM."
   #else
@@ -963,7 +1018,23 @@ LLMI_FN int llmi_posix_random(void *buf, size_t n) {
   #define LLM_GETENV(ctx, name) ((void)(ctx), (void)(name), (const char *)0)
 #endif
 
-#if LLMI_HAS_FILES && !defined(LLM_FILE_READ)
+#if LLMI_HAS_FILES && !defined(LLM_FILE_READ) && LLMI_WINDOWS
+LLMI_FN long llmi_windows_file_read(const char *path, size_t offset, void *buf, size_t n) {
+    HANDLE f = CreateFileA(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
+                           OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
+    OVERLAPPED at;                     /* with a handle like this one: from there */
+    DWORD got = 0, n32 = n < 0x40000000 ? (DWORD)n : 0x40000000;
+    int end;
+    if (f == INVALID_HANDLE_VALUE) return -1;
+    memset(&at, 0, sizeof at);
+    at.Offset = (DWORD)(offset & 0xFFFFFFFF);
+    at.OffsetHigh = (DWORD)((uint64_t)offset >> 32);
+    end = !ReadFile(f, buf, n32, &got, &at) && GetLastError() != ERROR_HANDLE_EOF;
+    (void)CloseHandle(f);
+    return end ? -1 : (long)got;
+}
+  #define LLM_FILE_READ(ctx, path, offset, buf, n) ((void)(ctx), llmi_windows_file_read((path), (offset), (buf), (n)))
+#elif LLMI_HAS_FILES && !defined(LLM_FILE_READ)
 LLMI_FN long llmi_posix_file_read(const char *path, size_t offset, void *buf, size_t n) {
     int fd = open(path, O_RDONLY);
     ssize_t got;
@@ -4377,7 +4448,7 @@ LLMI_FN llmi_sse_event llmi_sse_eof(llmi_sse *s) {
 
 
 /* ===========================================================================================================
-   >>net                                     TCP and DNS with POSIX sockets: the default behind the net hooks
+   >>net                          TCP and DNS with POSIX or Windows sockets: the default behind the net hooks
    RFC 1035 and 2181 (DNS), 6761 6.3 (localhost), 6891 (larger answers), 8305 (the race between addresses).
 
    LLM_NET_OPEN goes NEW -> RESOLVE -> CONNECT -> OPEN, one step at each call; with time-out 0 it never waits.
@@ -4387,6 +4458,8 @@ LLMI_FN llmi_sse_event llmi_sse_eof(llmi_sse *s) {
    own, port and id for each). nsswitch, mDNS and NIS are not; who needs them defines LLM_USE_GETADDRINFO.
    Of resolv.conf count nameserver (3), search and domain (6 names), options timeout, attempts and ndots. An alias
    whose addresses are not in the answer is asked for.
+   On Windows the name servers are those of the interfaces that are up; there is no resolv.conf unless
+   LLM_RESOLV_CONF is defined. Its search lists, LLMNR and rules for single domains are not looked at either.
    Nothing is cached, neither answers nor failures: kept connections make lookups rare. DNS over TCP is not
    spoken: an answer cut short is used as far as it came, and if no address came the query is sent again with
    room for 1,232 bytes (RFC 6891).
@@ -4428,13 +4501,123 @@ LLMI_FN llmi_sse_event llmi_sse_eof(llmi_sse *s) {
 #ifdef MSG_NOSIGNAL
   #define LLMI_NET_QUIET MSG_NOSIGNAL
 #else
-  #define LLMI_NET_QUIET 0             /* SO_NOSIGPIPE does it */
+  #define LLMI_NET_QUIET 0             /* SO_NOSIGPIPE does it; Windows has no signals */
 #endif
 
-#ifndef LLM_HOSTS_FILE
-  #define LLM_HOSTS_FILE "/etc/hosts"
+/* ---- what differs between POSIX and Windows ------------------------------------------------------------- */
+
+#if LLMI_WINDOWS
+  #define LLMI_E(name) WSAE##name
+  #define LLMI_NET_ERROR ((int)WSAGetLastError())
+  #define LLMI_SOCKET(fd) ((SOCKET)(unsigned)(fd))       /* handles have 32 bits; 64-bit Windows widens them */
+  #define LLMI_NET_CLOSE(fd) closesocket(LLMI_SOCKET(fd))
+  #define LLMI_IO_LEN(n) ((int)(n))
+  #define LLMI_NET_TRY 0               /* no call of these sockets ever waits */
+  #define LLMI_POLLIN 1
+  #define LLMI_POLLOUT 4
+  #define LLMI_POLL(p, n, ms) llmi_net_poll((p), (int)(n), (ms))
+typedef struct llmi_pollfd { int fd; short events, revents; } llmi_pollfd;
+
+/* poll() by select(): WSAPoll() says nothing of a connection that failed, before Windows 10 of 2020. Such a one shows
+   in the third set. At most FD_SETSIZE of them. */
+LLMI_FN int llmi_net_poll(llmi_pollfd *p, int n, int ms) {
+    fd_set set[3];
+    struct timeval t;
+    int i, ready = 0, some = 0;
+    FD_ZERO(&set[0]);
+    FD_ZERO(&set[1]);
+    FD_ZERO(&set[2]);
+    for (i = 0; i < n; i++) {
+        p[i].revents = 0;
+        if (p[i].fd < 0) continue;
+        if (p[i].events & LLMI_POLLIN) FD_SET(LLMI_SOCKET(p[i].fd), &set[0]);
+        if (p[i].events & LLMI_POLLOUT) FD_SET(LLMI_SOCKET(p[i].fd), &set[1]);
+        FD_SET(LLMI_SOCKET(p[i].fd), &set[2]);
+        some = 1;
+    }
+    t.tv_sec = ms / 1000;
+    t.tv_usec = ms % 1000 * 1000;
+    if (!some) Sleep(ms < 0 ? INFINITE : (DWORD)ms);     /* select() refuses sets without a socket */
+    else if (select(0, &set[0], &set[1], &set[2], ms < 0 ? NULL : &t) < 0) return -1;
+    for (i = 0; i < n && some; i++) {
+        SOCKET s = LLMI_SOCKET(p[i].fd);
+        if (p[i].fd < 0) continue;
+        if (FD_ISSET(s, &set[0]) || FD_ISSET(s, &set[2])) p[i].revents = (short)(p[i].revents | LLMI_POLLIN);
+        if (FD_ISSET(s, &set[1]) || FD_ISSET(s, &set[2])) p[i].revents = (short)(p[i].revents | LLMI_POLLOUT);
+        ready += p[i].revents != 0;
+    }
+    return ready;
+}
+
+/* Not inherited by a program that is started, and never waiting. */
+LLMI_FN int llmi_net_socket(int family, int type) {
+    SOCKET s = socket(family, type, 0);
+    u_long on = 1;
+    if (s == INVALID_SOCKET) return -1;
+    (void)SetHandleInformation((HANDLE)s, HANDLE_FLAG_INHERIT, 0);
+    if (ioctlsocket(s, (long)FIONBIO, &on) != 0) {
+        (void)closesocket(s);
+        return -1;
+    }
+    return (int)s;
+}
+
+/* Kept until the program ends, as others in it may count on it too. */
+LLMI_FN int llmi_net_init(void) {
+    WSADATA data;
+    return WSAStartup(MAKEWORD(2, 2), &data) == 0;
+}
+  #define LLM_NET_INIT(ctx) ((void)(ctx), llmi_net_init())
+#else
+  #define LLMI_E(name) E##name
+  #define LLMI_NET_ERROR errno
+  #define LLMI_SOCKET(fd) (fd)
+  #define LLMI_NET_CLOSE(fd) close(fd)
+  #define LLMI_IO_LEN(n) (n)
+  #define LLMI_NET_TRY MSG_DONTWAIT
+  #define LLMI_POLLIN POLLIN
+  #define LLMI_POLLOUT POLLOUT
+  #define LLMI_POLL(p, n, ms) poll((p), (nfds_t)(n), (ms))
+typedef struct pollfd llmi_pollfd;
+
+/* Not inherited by a program that a fork starts, and not blocking yet. */
+LLMI_FN int llmi_net_socket(int family, int type) {
+#if defined(SOCK_CLOEXEC) && defined(SOCK_NONBLOCK)
+    int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+#else
+    int fd = socket(family, type, 0);
+    if (fd >= 0) {
+        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+        (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    }
 #endif
-#ifndef LLM_RESOLV_CONF
+#ifdef SO_NOSIGPIPE
+    if (fd >= 0) {
+        int on = 1;
+        (void)setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
+    }
+#endif
+    return fd;
+}
+#endif
+
+/* The call would have had to wait, or a signal came: no failure. */
+LLMI_FN int llmi_net_later(int e) {
+#if LLMI_WINDOWS
+    return e == WSAEWOULDBLOCK || e == WSAEINTR;
+#else
+    return e == EAGAIN || e == EWOULDBLOCK || e == EINTR;
+#endif
+}
+
+#ifndef LLM_HOSTS_FILE
+  #if LLMI_WINDOWS
+    #define LLM_HOSTS_FILE "C:\\Windows\\System32\\drivers\\etc\\hosts"
+  #else
+    #define LLM_HOSTS_FILE "/etc/hosts"
+  #endif
+#endif
+#if !defined(LLM_RESOLV_CONF) && !LLMI_WINDOWS
   #define LLM_RESOLV_CONF "/etc/resolv.conf"
 #endif
 #ifndef LLM_DNS_SERVER                 /* where resolv.conf names none, or cannot be read */
@@ -4887,42 +5070,30 @@ LLMI_FN llmi_dns_result llmi_dns_answer(const unsigned char *p, size_t n, unsign
 
 LLMI_FN const char *llmi_net_errno(int e) {
     switch (e) {
-    case ECONNREFUSED:  return "connection refused";
-    case ETIMEDOUT:     return "the peer does not answer";
-    case ENETUNREACH:   return "no route to this network";
-    case EHOSTUNREACH:  return "no route to this host";
-    case EADDRNOTAVAIL: return "no local address or port for this connection";
-    case ECONNRESET:    return "connection reset by the peer";
-    case EPIPE:         return "connection closed by the peer";
-    case EACCES: case EPERM: return "not permitted (firewall?)";
-    case EMFILE: case ENFILE: return "no socket: too many open files";
-    case ENOBUFS: case ENOMEM: return "no socket: the system is out of memory";
-    case EAFNOSUPPORT:  return "the system does not have this address family";
+    case LLMI_E(CONNREFUSED):  return "connection refused";
+    case LLMI_E(TIMEDOUT):     return "the peer does not answer";
+    case LLMI_E(NETUNREACH):   return "no route to this network";
+    case LLMI_E(HOSTUNREACH):  return "no route to this host";
+    case LLMI_E(ADDRNOTAVAIL): return "no local address or port for this connection";
+    case LLMI_E(CONNRESET):    return "connection reset by the peer";
+    case LLMI_E(ACCES):        return "not permitted (firewall?)";
+    case LLMI_E(MFILE):        return "no socket: too many open files";
+    case LLMI_E(NOBUFS):       return "no socket: the system is out of memory";
+    case LLMI_E(AFNOSUPPORT):  return "the system does not have this address family";
+#if LLMI_WINDOWS
+    case WSAECONNABORTED:      return "connection given up by this system, or reset by the peer";
+    case WSANOTINITIALISED:    return "sockets are not initialised: create a client first";
+#else
+    case EPIPE:  return "connection closed by the peer";
+    case EPERM:  return "not permitted (firewall?)";
+    case ENFILE: return "no socket: too many open files";
+    case ENOMEM: return "no socket: the system is out of memory";
+#endif
     default:            return "network failure";
     }
 }
 
-/* Not inherited by a program that a fork starts, and not blocking yet. */
-LLMI_FN int llmi_net_socket(int family, int type) {
-#if defined(SOCK_CLOEXEC) && defined(SOCK_NONBLOCK)
-    int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-#else
-    int fd = socket(family, type, 0);
-    if (fd >= 0) {
-        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-        (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    }
-#endif
-#ifdef SO_NOSIGPIPE
-    if (fd >= 0) {
-        int on = 1;
-        (void)setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
-    }
-#endif
-    return fd;
-}
-
-/* connect() to ip and port: 1 done, 0 in progress, -1 failed (errno). */
+/* connect() to ip and port: 1 done, 0 in progress, -1 failed (LLMI_NET_ERROR). */
 LLMI_FN int llmi_net_dial(int fd, const llmi_ip *ip, int port) {
     struct sockaddr_in a4;
     struct sockaddr_in6 a6;
@@ -4933,21 +5104,44 @@ LLMI_FN int llmi_net_dial(int fd, const llmi_ip *ip, int port) {
         a6.sin6_port = htons((uint16_t)port);
         a6.sin6_scope_id = ip->scope;
         memcpy(&a6.sin6_addr, ip->bytes, 16);
-        r = connect(fd, (const struct sockaddr *)(const void *)&a6, sizeof a6);
+        r = connect(LLMI_SOCKET(fd), (const struct sockaddr *)(const void *)&a6, sizeof a6);
     } else {
         memset(&a4, 0, sizeof a4);
         a4.sin_family = AF_INET;
         a4.sin_port = htons((uint16_t)port);
         memcpy(&a4.sin_addr, ip->bytes, 4);
-        r = connect(fd, (const struct sockaddr *)(const void *)&a4, sizeof a4);
+        r = connect(LLMI_SOCKET(fd), (const struct sockaddr *)(const void *)&a4, sizeof a4);
     }
     if (r == 0) return 1;
+#if LLMI_WINDOWS
+    return WSAGetLastError() == WSAEWOULDBLOCK ? 0 : -1;
+#else
     return errno == EINPROGRESS || errno == EINTR ? 0 : -1;   /* after EINTR it goes on by itself */
+#endif
+}
+
+/* The other way round, of an address that the system has given. 0: another family. */
+LLMI_FN int llmi_ip_from(llmi_ip *ip, const struct sockaddr *a) {
+    memset(ip, 0, sizeof *ip);
+    if (a->sa_family == AF_INET6) {
+        struct sockaddr_in6 a6;
+        memcpy(&a6, a, sizeof a6);
+        ip->v6 = 1;
+        ip->scope = (unsigned)a6.sin6_scope_id;
+        memcpy(ip->bytes, &a6.sin6_addr, 16);
+    } else if (a->sa_family == AF_INET) {
+        struct sockaddr_in a4;
+        memcpy(&a4, a, sizeof a4);
+        memcpy(ip->bytes, &a4.sin_addr, 4);
+    } else {
+        return 0;
+    }
+    return 1;
 }
 
 /* While OPEN is in progress: its sockets and what each waits for. Returns how many there are. */
 #define LLMI_NET_SOCKETS (2 * LLMI_NET_ADDRS + 2)
-LLMI_FN int llmi_net_sockets(const llm_net_conn *c, struct pollfd out[LLMI_NET_SOCKETS]) {
+LLMI_FN int llmi_net_sockets(const llm_net_conn *c, llmi_pollfd out[LLMI_NET_SOCKETS]) {
     int f, i, n = 0;
     if (c->state != LLMI_NET_RESOLVE && c->state != LLMI_NET_CONNECT) return 0;
     memset(out, 0, LLMI_NET_SOCKETS * sizeof out[0]);
@@ -4955,13 +5149,13 @@ LLMI_FN int llmi_net_sockets(const llm_net_conn *c, struct pollfd out[LLMI_NET_S
 #if LLMI_HAS_RESOLVER
         if (c->lookup[f].state == LLMI_DNS_SENT && c->lookup[f].fd >= 0) {
             out[n].fd = c->lookup[f].fd;
-            out[n++].events = POLLIN;
+            out[n++].events = LLMI_POLLIN;
         }
 #endif
         for (i = 0; i < c->list[f].n; i++) {
             if (c->tried[f][i] == LLMI_TRY_RUNS) {
                 out[n].fd = c->try_fd[f][i];
-                out[n++].events = POLLOUT;
+                out[n++].events = LLMI_POLLOUT;
             }
         }
     }
@@ -4973,7 +5167,7 @@ LLMI_FN void llmi_net_cover_add(llm_net_conn *c, int fd, short events) {
     struct epoll_event e;
     if (c->cover >= 0) {
         memset(&e, 0, sizeof e);
-        e.events = events == POLLIN ? (uint32_t)EPOLLIN : (uint32_t)EPOLLOUT;
+        e.events = events == LLMI_POLLIN ? (uint32_t)EPOLLIN : (uint32_t)EPOLLOUT;
         if (epoll_ctl(c->cover, EPOLL_CTL_ADD, fd, &e) == 0) return;
         (void)close(c->cover);           /* a set with a hole is worse than none */
         c->cover = -1;
@@ -4988,7 +5182,7 @@ LLMI_FN void llmi_net_cover_add(llm_net_conn *c, int fd, short events) {
 
 /* The descriptor to wait on: the socket, or while several are open a set over them; -1 if there is none. */
 LLMI_FN int llmi_net_fd(llm_net_conn *c) {
-    struct pollfd s[LLMI_NET_SOCKETS];
+    llmi_pollfd s[LLMI_NET_SOCKETS];
     int n, i;
     if (c->state == LLMI_NET_OPENED) return c->fd;
     n = llmi_net_sockets(c, s);
@@ -5013,21 +5207,21 @@ LLMI_FN unsigned llmi_net_serial(llm_net_conn *c) {
 }
 
 LLMI_FN int llmi_net_wants(const llm_net_conn *c) {
-    struct pollfd s[LLMI_NET_SOCKETS];
+    llmi_pollfd s[LLMI_NET_SOCKETS];
     int n = llmi_net_sockets(c, s);
     if (n == 0) return LLM_WANT_READ | LLM_WANT_WRITE;
-    return n > 1 || c->cover >= 0 || s[0].events == POLLIN ? LLM_WANT_READ : LLM_WANT_WRITE;
+    return n > 1 || c->cover >= 0 || s[0].events == LLMI_POLLIN ? LLM_WANT_READ : LLM_WANT_WRITE;
 }
 
 /* Gives up every socket but the one to keep (-1 = none), and the set over them. */
 LLMI_FN void llmi_net_drop_all(llm_net_conn *c, int keep) {
-    struct pollfd s[LLMI_NET_SOCKETS];
+    llmi_pollfd s[LLMI_NET_SOCKETS];
     int n = llmi_net_sockets(c, s);
     while (n-- > 0) {
-        if (s[n].fd != keep) (void)close(s[n].fd);
+        if (s[n].fd != keep) (void)LLMI_NET_CLOSE(s[n].fd);
     }
     if (c->state != LLMI_NET_NEW && c->cover >= 0) {
-        (void)close(c->cover);
+        (void)LLMI_NET_CLOSE(c->cover);
         c->cover = -1;
         c->serial++;
     }
@@ -5057,11 +5251,36 @@ LLMI_FN void llmi_words_file(void *ctx, llmi_words *w, const char *path) {
     llmi_words_feed(w, "\n", 1);
 }
 
-LLMI_FN void llmi_resolv_load(void *ctx, llmi_resolv *r, int want) {
+#ifdef LLM_RESOLV_CONF
+LLMI_FN void llmi_resolv_system(void *ctx, llmi_resolv *r) {
     llmi_words w;
-    llmi_resolv_init(r, want);
     llmi_words_init(&w, llmi_resolv_word, r);
     llmi_words_file(ctx, &w, LLM_RESOLV_CONF);
+}
+#else
+/* Windows: the servers of every interface that is up. fec0::/10 are stand-ins that nobody listens on. */
+LLMI_FN void llmi_resolv_system(void *ctx, llmi_resolv *r) {
+    union { uint64_t align; IP_ADAPTER_ADDRESSES first; char bytes[16 * 1024]; } list;
+    const IP_ADAPTER_ADDRESSES *a;
+    const IP_ADAPTER_DNS_SERVER_ADDRESS *d;
+    ULONG size = sizeof list, skip = GAA_FLAG_SKIP_UNICAST | GAA_FLAG_SKIP_ANYCAST | GAA_FLAG_SKIP_MULTICAST |
+                 GAA_FLAG_SKIP_FRIENDLY_NAME;
+    (void)ctx;
+    if (GetAdaptersAddresses(AF_UNSPEC, skip, NULL, &list.first, &size) != NO_ERROR) return;
+    for (a = &list.first; a != NULL; a = a->Next) {
+        for (d = a->OperStatus == IfOperStatusUp ? a->FirstDnsServerAddress : NULL; d != NULL; d = d->Next) {
+            llmi_ip ip;
+            if (!llmi_ip_from(&ip, d->Address.lpSockaddr)) continue;
+            if (ip.v6 && ip.bytes[0] == 0xFE && (ip.bytes[1] & 0xC0) == 0xC0) continue;
+            if (r->servers < LLMI_DNS_SERVERS) r->server[r->servers++] = ip;
+        }
+    }
+}
+#endif
+
+LLMI_FN void llmi_resolv_load(void *ctx, llmi_resolv *r, int want) {
+    llmi_resolv_init(r, want);
+    llmi_resolv_system(ctx, r);
     if (r->servers == 0) r->servers = llmi_ip_parse(&r->server[0], LLM_DNS_SERVER, strlen(LLM_DNS_SERVER));
 }
 
@@ -5097,7 +5316,7 @@ LLMI_FN int llmi_dns_candidate(void *ctx, llm_net_conn *c, const char *host, uns
 }
 
 LLMI_FN void llmi_dns_drop(llmi_dns_lookup *q) {
-    if (q->state == LLMI_DNS_SENT && q->fd >= 0) (void)close(q->fd);
+    if (q->state == LLMI_DNS_SENT && q->fd >= 0) (void)LLMI_NET_CLOSE(q->fd);
     q->fd = -1;
 }
 
@@ -5116,10 +5335,13 @@ LLMI_FN int llmi_dns_send(void *ctx, llm_net_conn *c, llmi_dns_lookup *q, uint64
         q->fd = llmi_net_socket(server->v6 ? AF_INET6 : AF_INET, SOCK_DGRAM);
         if (q->fd < 0) return 0;
         if (llmi_net_dial(q->fd, server, LLM_DNS_PORT) < 0) return 0;
-        llmi_net_cover_add(c, q->fd, POLLIN);
+        llmi_net_cover_add(c, q->fd, LLMI_POLLIN);
     }
     n = llmi_dns_query(buf, q->id, q->name, q->name_len, LLMI_DNS_TYPE(q == &c->lookup[1]), q->large);
-    if (send(q->fd, buf, n, LLMI_NET_QUIET | MSG_DONTWAIT) < 0 && errno != EAGAIN && errno != EINTR) return 0;
+    if (send(LLMI_SOCKET(q->fd), (const char *)buf, LLMI_IO_LEN(n), LLMI_NET_QUIET | LLMI_NET_TRY) < 0 &&
+        !llmi_net_later(LLMI_NET_ERROR)) {
+        return 0;
+    }
     q->sent++;
     q->again_at = now + (uint64_t)c->timeout_ms;
     return 1;
@@ -5164,9 +5386,9 @@ LLMI_FN void llmi_dns_receive(void *ctx, llm_net_conn *c, int f, uint64_t now) {
     llmi_ip_list list;
     int k;
     for (k = 0; k < LLMI_DNS_FLOOD && q->state == LLMI_DNS_SENT; k++) {
-        ssize_t n = recv(q->fd, p, sizeof p, MSG_DONTWAIT);
+        long n = (long)recv(LLMI_SOCKET(q->fd), (char *)p, sizeof p, LLMI_NET_TRY);
         llmi_dns_result r = LLMI_DNS_BAD;       /* nobody listens there, or no way there */
-        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return;
+        if (n < 0 && llmi_net_later(LLMI_NET_ERROR)) return;
         if (n >= 0) {
             r = llmi_dns_answer(p, (size_t)n, q->id, q->name, q->name_len, LLMI_DNS_TYPE(f), cur, &cur_len, &list);
         }
@@ -5258,21 +5480,7 @@ LLMI_FN void llmi_net_lookup(void *ctx, llm_net_conn *c, const char *host, uint6
     e = getaddrinfo(host, NULL, &hints, &first);
     for (a = e == 0 ? first : NULL; a != NULL; a = a->ai_next) {
         llmi_ip ip;
-        memset(&ip, 0, sizeof ip);
-        if (a->ai_family == AF_INET6) {
-            struct sockaddr_in6 a6;
-            memcpy(&a6, a->ai_addr, sizeof a6);
-            ip.v6 = 1;
-            ip.scope = a6.sin6_scope_id;
-            memcpy(ip.bytes, &a6.sin6_addr, 16);
-        } else if (a->ai_family == AF_INET) {
-            struct sockaddr_in a4;
-            memcpy(&a4, a->ai_addr, sizeof a4);
-            memcpy(ip.bytes, &a4.sin_addr, 4);
-        } else {
-            continue;
-        }
-        llmi_ip_add(&c->list[ip.v6], &ip);
+        if (llmi_ip_from(&ip, a->ai_addr)) llmi_ip_add(&c->list[ip.v6], &ip);
     }
     if (e == 0) freeaddrinfo(first);
     if (c->list[0].n + c->list[1].n > 0) return;
@@ -5312,23 +5520,28 @@ LLMI_FN uint64_t llmi_net_next_at(const llm_net_conn *c) {
 }
 
 LLMI_FN void llmi_net_lost(llm_net_conn *c, int f, int i, int e) {
-    if (c->try_fd[f][i] >= 0) (void)close(c->try_fd[f][i]);
+    if (c->try_fd[f][i] >= 0) (void)LLMI_NET_CLOSE(c->try_fd[f][i]);
     c->tried[f][i] = LLMI_TRY_FAILED;
     c->next_at = 0;
-    if (e == ECONNREFUSED) c->refused = 1;
-    c->why = llmi_net_errno(c->refused ? ECONNREFUSED : e);
+    if (e == LLMI_E(CONNREFUSED)) c->refused = 1;
+    c->why = llmi_net_errno(c->refused ? LLMI_E(CONNREFUSED) : e);
 }
 
 LLMI_FN void llmi_net_won(llm_net_conn *c, int f, int i) {
-    int fd = c->try_fd[f][i], flags = fcntl(fd, F_GETFL);
+    int fd = c->try_fd[f][i];
+#if LLMI_POSIX
+    int flags = fcntl(fd, F_GETFL);
+#endif
     llmi_net_drop_all(c, fd);
     c->fd = fd;
     c->why = "";
     c->state = LLMI_NET_OPENED;
+#if LLMI_POSIX
     if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0) {
-        (void)close(fd);
+        (void)LLMI_NET_CLOSE(fd);
         llmi_net_fail(c, LLM_NET_FAILED, "the socket cannot be made blocking");
     }
+#endif
 }
 
 LLMI_FN void llmi_net_try_one(llm_net_conn *c, int f, int i, int port, uint64_t now) {
@@ -5338,17 +5551,17 @@ LLMI_FN void llmi_net_try_one(llm_net_conn *c, int f, int i, int port, uint64_t 
     c->last = f;
     c->try_fd[f][i] = fd;
     if (fd < 0) {
-        llmi_net_lost(c, f, i, errno);
+        llmi_net_lost(c, f, i, LLMI_NET_ERROR);
         return;
     }
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)setsockopt(LLMI_SOCKET(fd), IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof on);
     r = llmi_net_dial(fd, ip, port);
     if (r < 0) {
-        llmi_net_lost(c, f, i, errno);
+        llmi_net_lost(c, f, i, LLMI_NET_ERROR);
         return;
     }
     c->tried[f][i] = LLMI_TRY_RUNS;
-    llmi_net_cover_add(c, fd, POLLOUT);
+    llmi_net_cover_add(c, fd, LLMI_POLLOUT);
     c->next_at = now + LLMI_NET_STAGGER_MS;
     if (r > 0) llmi_net_won(c, f, i);
 }
@@ -5358,15 +5571,15 @@ LLMI_FN void llmi_net_check(llm_net_conn *c) {
     int f, i;
     for (f = 0; f < 2; f++) {
         for (i = 0; i < c->list[f].n && c->state == LLMI_NET_CONNECT; i++) {
-            struct pollfd p;
+            llmi_pollfd p;
             int e = 0;
             socklen_t n = sizeof e;
             if (c->tried[f][i] != LLMI_TRY_RUNS) continue;
             p.fd = c->try_fd[f][i];
-            p.events = POLLOUT;
+            p.events = LLMI_POLLOUT;
             p.revents = 0;
-            if (poll(&p, 1, 0) <= 0) continue;
-            if (getsockopt(p.fd, SOL_SOCKET, SO_ERROR, &e, &n) != 0) e = errno;
+            if (LLMI_POLL(&p, 1, 0) <= 0) continue;
+            if (getsockopt(LLMI_SOCKET(p.fd), SOL_SOCKET, SO_ERROR, (char *)&e, &n) != 0) e = LLMI_NET_ERROR;
             if (e == 0) llmi_net_won(c, f, i);
             else llmi_net_lost(c, f, i, e);
         }
@@ -5441,7 +5654,7 @@ LLMI_FN int llmi_net_timer(void *ctx, const llm_net_conn *c) {
 
 /* The same for a caller who waits on LLM_NET_FD: it may have been unable to show all sockets. */
 LLMI_FN int llmi_net_timer_ms(void *ctx, const llm_net_conn *c) {
-    struct pollfd s[LLMI_NET_SOCKETS];
+    llmi_pollfd s[LLMI_NET_SOCKETS];
     int ms = llmi_net_timer(ctx, c);
     if (llmi_net_sockets(c, s) < 2 || c->cover >= 0 || (LLMI_HAS_EPOLL && !c->no_cover)) return ms;
     return ms < 0 || ms > LLMI_NET_BLIND_MS ? LLMI_NET_BLIND_MS : ms;
@@ -5449,20 +5662,21 @@ LLMI_FN int llmi_net_timer_ms(void *ctx, const llm_net_conn *c) {
 
 /* 1 open, 0 in progress, LLM_NET_NO_HOST, _REFUSED, _FAILED. Waits once: may return 0 before its time. */
 LLMI_FN int llmi_net_open(void *ctx, llm_net_conn *c, const char *host, int port, int timeout_ms) {
-    struct pollfd s[LLMI_NET_SOCKETS];
+    llmi_pollfd s[LLMI_NET_SOCKETS];
     int timer, r = llmi_net_step(ctx, c, host, port);
     if (r != 0 || timeout_ms <= 0) return r;
     timer = llmi_net_timer(ctx, c);
     if (timer >= 0 && timer < timeout_ms) timeout_ms = timer;
-    if (poll(s, (nfds_t)llmi_net_sockets(c, s), timeout_ms) < 0) return 0;
+    if (LLMI_POLL(s, llmi_net_sockets(c, s), timeout_ms) < 0) return 0;
     return llmi_net_step(ctx, c, host, port);
 }
 
 /* How send() or recv() is to be called: 0 = it waits, for as long as the socket was told: a system call only when that
    is another time than before. Where the socket cannot be told, the wait is made here. */
 LLMI_FN int llmi_net_timeout(const llm_net_conn *c, int option, int *set_ms, int timeout_ms) {
+    llmi_pollfd p;
+#if LLMI_POSIX
     struct timeval t;
-    struct pollfd p;
     if (timeout_ms <= 0) return MSG_DONTWAIT;
     if (timeout_ms == *set_ms) return 0;
     t.tv_sec = timeout_ms / 1000;
@@ -5471,55 +5685,67 @@ LLMI_FN int llmi_net_timeout(const llm_net_conn *c, int option, int *set_ms, int
         *set_ms = timeout_ms;
         return 0;
     }
+#else
+    (void)set_ms;
+    if (timeout_ms <= 0) return LLMI_NET_TRY;
+#endif
     p.fd = c->fd;
-    p.events = option == SO_RCVTIMEO ? POLLIN : POLLOUT;
+    p.events = option == SO_RCVTIMEO ? LLMI_POLLIN : LLMI_POLLOUT;
     p.revents = 0;
-    (void)poll(&p, 1, timeout_ms);
-    return MSG_DONTWAIT;
+    (void)LLMI_POLL(&p, 1, timeout_ms);
+    return LLMI_NET_TRY;
 }
 
 /* What a failed send or recv means: 0 nothing yet, also after a signal (the caller has a cancel flag). */
 LLMI_FN long llmi_net_result(llm_net_conn *c) {
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return 0;
-    c->why = llmi_net_errno(errno);
+    int e = LLMI_NET_ERROR;
+    if (llmi_net_later(e)) return 0;
+    c->why = llmi_net_errno(e);
     return LLM_NET_FAILED;
 }
 
 /* After a wait that failed at once. Event loops make non-blocking what they watch (libuv does), and a kept connection
    may have been in one. 1: the socket blocks again, so that the wait can be made. */
 LLMI_FN int llmi_net_reblock(const llm_net_conn *c, int timeout_ms) {
+#if LLMI_WINDOWS
+    (void)c;             /* no socket blocks there: the wait was made by poll */
+    (void)timeout_ms;
+    return 0;
+#else
     int flags;
     if (timeout_ms <= 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) return 0;
     flags = fcntl(c->fd, F_GETFL);
     return flags >= 0 && (flags & O_NONBLOCK) != 0 && fcntl(c->fd, F_SETFL, flags & ~O_NONBLOCK) == 0;
+#endif
 }
 
 #define LLMI_NET_MOST ((size_t)1 << 30)   /* for one send or recv: the result must fit a long */
 
 LLMI_FN long llmi_net_send(llm_net_conn *c, const void *buf, size_t n, int timeout_ms) {
-    ssize_t r;
+    long r;
     if (c->state != LLMI_NET_OPENED) return LLM_NET_FAILED;
     do {
-        r = send(c->fd, buf, llmi_min(n, LLMI_NET_MOST),
-                 LLMI_NET_QUIET | llmi_net_timeout(c, SO_SNDTIMEO, &c->send_ms, timeout_ms));
+        r = (long)send(LLMI_SOCKET(c->fd), (const char *)buf, LLMI_IO_LEN(llmi_min(n, LLMI_NET_MOST)),
+                       LLMI_NET_QUIET | llmi_net_timeout(c, SO_SNDTIMEO, &c->send_ms, timeout_ms));
     } while (r < 0 && llmi_net_reblock(c, timeout_ms));
-    return r >= 0 ? (long)r : llmi_net_result(c);
+    return r >= 0 ? r : llmi_net_result(c);
 }
 
 LLMI_FN long llmi_net_recv(llm_net_conn *c, void *buf, size_t n, int timeout_ms) {
-    ssize_t r;
+    long r;
     if (c->state != LLMI_NET_OPENED) return LLM_NET_FAILED;
     if (n == 0) return 0;
     do {
-        r = recv(c->fd, buf, llmi_min(n, LLMI_NET_MOST), llmi_net_timeout(c, SO_RCVTIMEO, &c->recv_ms, timeout_ms));
+        r = (long)recv(LLMI_SOCKET(c->fd), (char *)buf, LLMI_IO_LEN(llmi_min(n, LLMI_NET_MOST)),
+                       llmi_net_timeout(c, SO_RCVTIMEO, &c->recv_ms, timeout_ms));
     } while (r < 0 && llmi_net_reblock(c, timeout_ms));
-    if (r > 0) return (long)r;
+    if (r > 0) return r;
     return r == 0 ? LLM_NET_CLOSED : llmi_net_result(c);
 }
 
 LLMI_FN void llmi_net_close(llm_net_conn *c) {
     llmi_net_drop_all(c, -1);
-    if (c->state == LLMI_NET_OPENED) (void)close(c->fd);
+    if (c->state == LLMI_NET_OPENED) (void)LLMI_NET_CLOSE(c->fd);
     memset(c, 0, sizeof *c);
 }
 
@@ -5536,20 +5762,20 @@ LLMI_FN int llmi_net_item(const llm_wait_item *item, short *events) {
     *events = 0;
     if (item->conn == NULL) return -1;
     wants = item->conn->state == LLMI_NET_OPENED ? item->wants : llmi_net_wants(item->conn);
-    if (wants & LLM_WANT_READ) *events = (short)(*events | POLLIN);
-    if (wants & LLM_WANT_WRITE) *events = (short)(*events | POLLOUT);
+    if (wants & LLM_WANT_READ) *events = (short)(*events | LLMI_POLLIN);
+    if (wants & LLM_WANT_WRITE) *events = (short)(*events | LLMI_POLLOUT);
     return llmi_net_fd(item->conn);
 }
 
 /* One poll() over at most LLMI_NET_SLICE of them. */
 LLMI_FN int llmi_net_wait_slice(llm_wait_item *items, size_t n, int timeout_ms) {
-    struct pollfd p[LLMI_NET_SLICE];
+    llmi_pollfd p[LLMI_NET_SLICE];
     size_t i;
     int r;
     memset(p, 0, sizeof p);
     for (i = 0; i < n; i++) p[i].fd = llmi_net_item(&items[i], &p[i].events);
-    r = poll(p, (nfds_t)n, timeout_ms);
-    if (r < 0) return errno == EINTR ? 0 : LLM_NET_FAILED;
+    r = LLMI_POLL(p, n, timeout_ms);
+    if (r < 0) return LLMI_NET_ERROR == LLMI_E(INTR) ? 0 : LLM_NET_FAILED;
     for (i = 0; i < n; i++) items[i].ready = p[i].fd >= 0 && p[i].revents != 0;
     return r;
 }
@@ -5573,7 +5799,7 @@ LLMI_FN int llmi_net_wait_slices(llm_wait_item *items, size_t n, int timeout_ms)
         r = llmi_net_wait_look(items, n);
         if (r != 0 || left == 0) return r;
         ms = left < 0 || left > 10 ? 10 : left;
-        if (poll(NULL, 0, ms) < 0) return 0;
+        if (LLMI_POLL(NULL, 0, ms) < 0) return 0;
         if (left > 0) left -= ms;
     }
 }
@@ -5589,8 +5815,8 @@ LLMI_FN int llmi_net_wait_set(int set, llm_wait_item *items, size_t n, int timeo
         int fd = llmi_net_item(&items[i], &events);
         if (fd < 0) continue;
         memset(&e[0], 0, sizeof e[0]);
-        e[0].events = (uint32_t)EPOLLONESHOT | (events & POLLIN ? (uint32_t)EPOLLIN : 0) |
-                      (events & POLLOUT ? (uint32_t)EPOLLOUT : 0);
+        e[0].events = (uint32_t)EPOLLONESHOT | (events & LLMI_POLLIN ? (uint32_t)EPOLLIN : 0) |
+                      (events & LLMI_POLLOUT ? (uint32_t)EPOLLOUT : 0);
         e[0].data.u64 = i;
         if (epoll_ctl(set, EPOLL_CTL_ADD, fd, &e[0]) != 0) return LLM_NET_FAILED;
     }
@@ -5716,7 +5942,9 @@ extern "C" {
 
 /* Where a system keeps its CA certificates: a list of string literals, tried in this order; NULL =
    nowhere. */
-#ifndef LLM_CA_FILES
+#if LLMI_HAS_STORE
+  #define LLM_CA_FILES NULL
+#elif !defined(LLM_CA_FILES)
   #define LLM_CA_FILES \
     "/etc/ssl/certs/ca-certificates.crt",                 /* Debian, Ubuntu, Arch, Alpine */ \
     "/etc/pki/tls/certs/ca-bundle.crt",                   /* Fedora, RHEL                 */ \
@@ -6270,7 +6498,8 @@ typedef enum llmi_trust_kind {
     LLMI_TRUST_NONE,        /* not looked for yet, or given up                      */
     LLMI_TRUST_DER,         /* config.anchors; the index holds their numbers        */
     LLMI_TRUST_TEXT,        /* PEM in memory; the index holds offsets               */
-    LLMI_TRUST_FILE         /* PEM in a file, read again for each look-up           */
+    LLMI_TRUST_FILE,        /* PEM in a file, read again for each look-up           */
+    LLMI_TRUST_STORE        /* of the system, likewise; the index holds numbers     */
 } llmi_trust_kind;
 
 /* An anchor is found by the first bytes of its subject's SHA-256; then it is read and compared in full. */
@@ -6596,7 +6825,64 @@ LLMI_FN llm_status llmi_trust_env(llmi_tls_shared *s, const char *path, llm_erro
     return llmi_trust_named(s, LLMI_TRUST_FILE, "$SSL_CERT_FILE", e);
 }
 
-/* The systems' usual files, then the certificates built in. */
+#if LLMI_HAS_STORE
+/* Some roots of the store are there to sign programs or mail: one that says for what must name TLS servers. */
+LLMI_FN int llmi_trust_store_serves(const CERT_CONTEXT *cert) {
+    union { CERT_ENHKEY_USAGE usage; char bytes[2048]; } u;
+    DWORD size = sizeof u, i;
+    if (!CertGetEnhancedKeyUsage(cert, 0, &u.usage, &size)) return GetLastError() == (DWORD)CRYPT_E_NOT_FOUND;
+    if (u.usage.cUsageIdentifier == 0) return GetLastError() == (DWORD)CRYPT_E_NOT_FOUND;   /* any; else none */
+    for (i = 0; i < u.usage.cUsageIdentifier; i++) {
+        const char *oid = u.usage.rgpszUsageIdentifier[i];
+        if (llmi_is(oid, strlen(oid), "1.3.6.1.5.5.7.3.1")) return 1;
+    }
+    return 0;
+}
+
+/* The certificate with this number, walked; 0: it is not there. The store is opened each time, as a file would be. */
+LLMI_FN int llmi_trust_store_fetch(size_t number, llmi_cert *c) {
+    HCERTSTORE store = CertOpenSystemStoreA(0, "ROOT");
+    const CERT_CONTEXT *cert = NULL;
+    size_t i;
+    int ok = 0;
+    if (store == NULL) return 0;
+    for (i = 0; (cert = CertEnumCertificatesInStore(store, cert)) != NULL; i++) {
+        if (i < number) continue;
+        ok = llmi_cert_walk(c, cert->pbCertEncoded, cert->cbCertEncoded);
+        (void)CertFreeCertificateContext(cert);
+        break;
+    }
+    (void)CertCloseStore(store, 0);
+    return ok;
+}
+
+/* Indexes the store. *found: certificates, -1 = it cannot be opened. */
+LLMI_FN llm_status llmi_trust_index_store(llmi_tls_shared *s, int *found, llm_error *e) {
+    HCERTSTORE store = CertOpenSystemStoreA(0, "ROOT");
+    const CERT_CONTEXT *cert = NULL;
+    llm_status status = LLM_OK;
+    size_t i;
+    *found = -1;
+    if (store == NULL) return LLM_OK;
+    s->kind = LLMI_TRUST_STORE;
+    for (i = 0; (cert = CertEnumCertificatesInStore(store, cert)) != NULL; i++) {
+        llmi_cert c;
+        llmi_cert_init(&c);
+        c.light = 1;
+        if (!llmi_cert_walk(&c, cert->pbCertEncoded, cert->cbCertEncoded)) continue;
+        if (!llmi_trust_store_serves(cert) || llmi_trust_put(s, &c, i)) continue;
+        (void)CertFreeCertificateContext(cert);
+        status = llmi_fail_memory(e);
+        break;
+    }
+    (void)CertCloseStore(store, 0);
+    *found = (int)s->index_count;
+    if (status != LLM_OK || *found == 0) llmi_trust_clear(s);
+    return status;
+}
+#endif
+
+/* The systems' usual files or its store, then the certificates built in. */
 LLMI_FN llm_status llmi_trust_default(llmi_tls_shared *s, llm_error *e) {
     static const char *const files[] = {LLM_CA_FILES, NULL};
     char places[sizeof e->message];
@@ -6611,6 +6897,11 @@ LLMI_FN llm_status llmi_trust_default(llmi_tls_shared *s, llm_error *e) {
         if (status != LLM_OK || found > 0) return status;
         llmi_text_addf(&t, "%s (%s), ", files[i], found < 0 ? "cannot be read" : "no certificate in it");
     }
+#if LLMI_HAS_STORE
+    status = llmi_trust_index_store(s, &found, e);
+    if (status != LLM_OK || found > 0) return status;
+    llmi_text_addf(&t, "the certificate store ROOT (%s), ", found < 0 ? "cannot be opened" : "no certificate in it");
+#endif
 #ifdef LLM_CA_PEM
     s->text = LLM_CA_PEM;
     s->text_len = strlen(s->text);
@@ -6890,6 +7181,9 @@ LLMI_FN int llmi_trust_fetch(llmi_tls_x509 *x, uint32_t offset, llmi_cert *c) {
     if (s->kind == LLMI_TRUST_DER) {
         return llmi_cert_walk(c, s->anchors[offset].cert_der, s->anchors[offset].cert_der_len);
     }
+#if LLMI_HAS_STORE
+    if (s->kind == LLMI_TRUST_STORE) return llmi_trust_store_fetch(offset, c);
+#endif
     llmi_pem_init(&r, s, offset, buf, sizeof buf);
     return llmi_pem_next(&r, c) && r.begin == offset;
 }
@@ -7698,8 +7992,8 @@ LLMI_FN llm_status llmi_tls_fail(llmi_tls *t, llm_error *e, const char *host) {
     llmi_text_fixed(&text, buf, sizeof buf);
 #endif
     if (t->offered) llmi_tls_forget_session(s);
-    /* the file may have got the missing CA meanwhile: the next connection reads it again */
-    if (err == BR_ERR_X509_NOT_TRUSTED && s->kind == LLMI_TRUST_FILE) llmi_trust_clear(s);
+    /* the file or store may have got the missing CA meanwhile: the next connection reads it again */
+    if (err == BR_ERR_X509_NOT_TRUSTED && s->kind >= LLMI_TRUST_FILE) llmi_trust_clear(s);
     if (t->x509 != NULL && t->x509->why == LLMI_WHY_MEMORY) return llmi_fail_memory(e);
     /* the version is looked at before the type: in the bytes of no record it is the wrong thing to speak of */
     if (err == BR_ERR_UNSUPPORTED_VERSION && t->client.eng.ibuf[1] != 3) err = BR_ERR_UNKNOWN_TYPE;
@@ -12620,6 +12914,18 @@ LLM_API llm_cost_source llm_price_lookup(const llm_client *client, const char *m
 /* END BEARSSL UNDEF */
 #undef LLMI_HOSTED
 #undef LLMI_POSIX
+#undef LLMI_WINDOWS
+#undef LLMI_HAS_STORE
+#undef LLMI_LEAN
+#undef LLMI_E
+#undef LLMI_NET_ERROR
+#undef LLMI_SOCKET
+#undef LLMI_NET_CLOSE
+#undef LLMI_IO_LEN
+#undef LLMI_NET_TRY
+#undef LLMI_POLLIN
+#undef LLMI_POLLOUT
+#undef LLMI_POLL
 #undef LLMI_OWN_MEMORY
 #undef LLMI_OWN_NET
 #undef LLMI_OWN_CLOCK

@@ -43,7 +43,7 @@ leak "the key in an event" test_call 's/^        ev->len = w->told->text.channel
 leak "a tool's result in a log line" test_tools 's/^        event->len = l->result.n;/&\n        llmi_log(call->client, LLM_LOG_DEBUG, "tool said %s", event->text);/' "an answer in the log"
 leak "text that is not kept in a log line" test_call_edges 's/^        ev->len = w->told->text.channel..n - w->from.channel.;/&\n        LLM_LOG(NULL, 3, ev->text, ev->len);/' "an answer in the log"
 leak "the key in an error" test_call \
-    's/^    case LLM_ERR_AUTH: return .*/    case LLM_ERR_AUTH: return "";/;s/"HTTP %d from %s: %s%s", http, call->client->url.host,/"HTTP %d from %s (%s): %s%s", http, call->client->url.host, call->key->text,/' \
+    's/^    case LLM_ERR_AUTH: return .*/    case LLM_ERR_AUTH: return "";/;s/"HTTP %d from %s%s%s: %s%s", http, call->client->url.host,/"HTTP %d from %s (%s)%s%s: %s%s", http, call->client->url.host, call->key->text,/' \
     "a key in a response's error"
 leak "nothing is redacted" test_wire '/^LLMI_FN size_t llmi_redact/,/^}/s/if (secret_len == 0.*) return n;/return n;/' "a key in a response"
 leak "an answer in a log line" test_call \
