@@ -618,6 +618,45 @@ part_no_proxy() {
 
 silent_route() { ip -n "$here" neigh replace "$1" lladdr 02:00:00:00:00:99 dev "$cable" nud permanent; }
 
+# The same with LLM_USE_GETADDRINFO, whose files are those of the system, and its port 53.
+look_up_by_system() {
+    "${CC:-cc}" -std=c99 -O1 -g -Wall -Wextra -Werror -DLLM_USE_GETADDRINFO -I"${HDR:-..}" -isystem "$build/bearssl/inc" \
+        -o "$T/client_gai" netfaults/client.c "$build/libbearssl.a" -lm || { bad "LLM_USE_GETADDRINFO"; return; }
+    echo 'hosts: files dns' > "$T/nsswitch"
+    cat > "$T/client_system" << END
+#!/bin/sh
+exec ip netns exec $here sh -c 'mount --bind $T/resolv /etc/resolv.conf && mount --bind $T/hosts /etc/hosts &&
+    mount --bind $T/nsswitch /etc/nsswitch.conf && exec "\$@"' sh $T/client_gai "\$@"
+END
+    chmod 755 "$T/client_system"
+    was=$client
+    client=$T/client_system
+    run system_answer "$T/in_there" "$T/client" dns answer 10.77.0.2 0 53
+    line system_answer > /dev/null
+    servers 10.77.0.2
+    expect "getaddrinfo: a name server" 0 2500 "LLM_OK * text=[[]fine] *" chat "echo: fine" $a
+    servers 10.77.0.9 10.77.0.2
+    echo 'options timeout:1 attempts:1' >> "$T/resolv"
+    expect "getaddrinfo: the first name server is dead" 900 6000 "LLM_OK * text=[[]fine] *" chat "echo: fine" $a
+    printf 'fd77::9 api.test\n10.77.0.2 api.test\n' > "$T/hosts"
+    expect "getaddrinfo: IPv6 hangs, IPv4 is well" 200 2500 "LLM_OK * text=[[]fine] *" chat "echo: fine" $a
+    : > "$T/hosts"
+    stop "$last"
+    run system_none "$T/in_there" "$T/client" dns none 10.77.0.2 0 53
+    line system_none > /dev/null
+    servers 10.77.0.2
+    expect "getaddrinfo: no such name" 0 2500 \
+        "LLM_ERR_CONNECTION http=0 *no address for api.test*there is no such host*" chat x $a
+    stop "$last"
+    servers 10.77.0.9
+    echo 'options timeout:1 attempts:1' >> "$T/resolv"
+    # it cannot be interrupted: the deadline is known to be missed
+    expect "getaddrinfo: no name server answers" 900 6000 "LLM_ERR_[CT]* http=0 attempts=1 *" chat x $a connect=300
+    : > "$T/resolv"
+    expect "getaddrinfo: an empty resolv.conf" 0 6000 "LLM_ERR_CONNECTION http=0 *no address for api.test*" chat x $a
+    client=$was
+}
+
 part_namespaces() {
     [ "$(uname -s)" = Linux ] || { skip namespaces Linux; return; }
     has ip || { skip namespaces iproute2; return; }
@@ -785,6 +824,38 @@ part_namespaces() {
     run dns6 "$T/in_there" "$T/client" dns answer fd77::9
     CLIENT_DNS_PORT=$(line dns6)
     expect "an address that hangs, from a name server" 700 2500 "LLM_ERR_TIMEOUT http=0 *" chat x $a connect=700
+
+    run dns_none "$T/in_there" "$T/client" dns none 10.77.0.2
+    CLIENT_DNS_PORT=$(line dns_none)
+    expect "no such name" 0 1500 "LLM_ERR_CONNECTION http=0 *no address for api.test*there is no such host*" chat x $a
+
+    # IPv6 is well and IPv4 hangs; IPv6 is well only at its second address
+    if has haproxy; then
+        cat > "$T/six.conf" << CONF
+defaults
+    mode tcp
+    timeout connect 1s
+    timeout client 10s
+    timeout server 10s
+listen six
+    bind [fd77::2]:$door
+    server mock 127.0.0.1:$far
+CONF
+        run six_door "$T/in_there" haproxy -db -f "$T/six.conf"
+        six_door=$last
+        i=0
+        while [ $i -lt 100 ] && ! "$T/in_there" ss -Hltn6 | grep -q ":$door "; do sleep 0.05; i=$((i + 1)); done
+        printf '10.77.0.9 api.test\nfd77::2 api.test\n' > "$T/hosts"
+        expect "IPv4 hangs, IPv6 is well" 0 240 "LLM_OK * text=[[]fine] *" chat "echo: fine" $a
+        printf 'fd77::9 api.test\n10.77.0.9 api.test\nfd77::2 api.test\n' > "$T/hosts"
+        expect "one of each family hangs, the second of IPv6 is well" 450 3000 "LLM_OK * text=[[]fine] *" \
+            chat "echo: fine" $a
+        stop "$six_door"
+    else
+        skip "IPv6 beside IPv4" haproxy
+    fi
+    : > "$T/hosts"
+    look_up_by_system
 
     # nothing but ::1
     client=$T/client_only6 tool=$T/client_only6

@@ -11,8 +11,8 @@
        client stat PORT NAME       one of its counters
        client canned MODE          a server for one canned answer, from standard input: prints its port; MODE is what it
                                    does behind it, `close` or `hold`
-       client dns MODE ADDRESS [MS]  a name server: prints its port, answers each name with ADDRESS (A or AAAA), after
-                                   MS; MODE `answer` or `never`
+       client dns MODE ADDRESS [MS [PORT]]  a name server: prints its port, answers each name with ADDRESS (A or AAAA),
+                                   after MS; MODE `answer`, `never`, or `none`: there is no such name
 
    CLIENT_RESOLV, CLIENT_HOSTS and CLIENT_DNS_PORT name other files and another port for the resolver; CLIENT_LOG is a
    file for LLM_LOG. */
@@ -144,6 +144,7 @@ static int listener(int type, int *port) {
     memset(&a, 0, sizeof a);
     a.sin_family = AF_INET;
     a.sin_addr.s_addr = htonl(INADDR_ANY);
+    a.sin_port = htons((uint16_t)*port);
     if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) || getsockname(fd, (struct sockaddr *)&a, &len)) exit(1);
     *port = ntohs(a.sin_port);
     return fd;
@@ -190,7 +191,7 @@ static size_t all_input(char *p, size_t cap) {
 static int canned(const char *mode) {
     static char answer[65536];
     size_t n = all_input(answer, sizeof answer);
-    int port, fd = listener(SOCK_STREAM, &port);
+    int port = 0, fd = listener(SOCK_STREAM, &port);
     if (listen(fd, 10)) return 1;
     printf("%d\n", port);
     fflush(stdout);
@@ -212,9 +213,9 @@ static int canned(const char *mode) {
 }
 
 /* RFC 1035: the question as it came, and one address record if the type fits. */
-static int dns(const char *mode, const char *address, int ms) {
+static int dns(const char *mode, const char *address, int ms, int port) {
     unsigned char b[600], ip[16];
-    int port, fd = listener(SOCK_DGRAM, &port), v6 = inet_pton(AF_INET6, address, ip) == 1;
+    int fd = listener(SOCK_DGRAM, &port), v6 = inet_pton(AF_INET6, address, ip) == 1;
     if (!v6 && inet_pton(AF_INET, address, ip) != 1) return 2;
     printf("%d\n", port);
     fflush(stdout);
@@ -230,9 +231,9 @@ static int dns(const char *mode, const char *address, int ms) {
         if (at > (size_t)n) continue;
         type = b[at - 4] << 8 | b[at - 3];
         b[2] = 0x84;
-        b[3] = 0;
+        b[3] = strcmp(mode, "none") == 0 ? 3 : 0;
         memset(b + 6, 0, 6); /* no answer, no authority, nothing additional */
-        if (type == (v6 ? 28 : 1)) {
+        if (b[3] == 0 && type == (v6 ? 28 : 1)) {
             static const unsigned char head[10] = {0xC0, 12, 0, 0, 0, 1, 0, 0, 0, 60};
             b[7] = 1;
             memcpy(b + at, head, 10);
@@ -270,7 +271,9 @@ int main(int argc, char **argv) {
         return 0;
     }
     if (strcmp(what, "canned") == 0 && argc == 3) return canned(argv[2]);
-    if (strcmp(what, "dns") == 0 && argc >= 4) return dns(argv[2], argv[3], argc > 4 ? atoi(argv[4]) : 0);
+    if (strcmp(what, "dns") == 0 && argc >= 4) {
+        return dns(argv[2], argv[3], argc > 4 ? atoi(argv[4]) : 0, argc > 5 ? atoi(argv[5]) : 0);
+    }
     if (argc >= 3 && (strcmp(what, "chat") == 0 || strcmp(what, "stream") == 0 || strcmp(what, "tools") == 0))
         return calls(argc, argv);
     fprintf(stderr, "see the top of client.c\n");
