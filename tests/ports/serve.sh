@@ -1,5 +1,5 @@
-# serve.sh - what the suites of compilers, switches and boards share; they source it from tests/ after they have set $name. Sets $root, $build, $mock,
-# $CC and a folder $T that is removed at the end, as is the mock server.
+# serve.sh - what the suites of compilers, switches and boards share; they source it from tests/ after they have set $name.
+# Sets $root, $build, $mock, $CC and a folder $T that is removed at the end, as is the mock server.
 root=$(cd .. && pwd) || exit 1
 build=${BUILD:-$root/build}
 mock=${MOCK_SERVER:-$build/mock_server}
