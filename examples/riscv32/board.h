@@ -1,6 +1,6 @@
-/* A bare RV32IMAC core (the class of the ESP32-C3), as QEMU's `virt` machine has it: its UART as byte pipe to the server,
-   the core's timer, and, because it is QEMU, random bytes, the date and a console from the host by semihosting. On a real
-   part these are its random generator, its RTC and another UART. */
+/* A bare RV32IMAC core (the class of the ESP32-C3), as QEMU's `virt` machine has it: its UART as byte pipe to the
+   server, the timer, and, because it is QEMU, random bytes, the date and a console from the host by semihosting. On a
+   real part these are its random generator, its RTC and another UART. */
 #ifndef BOARD_H
 #define BOARD_H
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* RISC-V start-up: stack, global pointer, traps, memory. The unused RAM is painted, so that the stack's depth can be read
-   afterwards. */
+/* RISC-V start-up: stack, global pointer, traps, memory. The unused RAM is painted, so that the stack's depth can be
+   read afterwards. */
 #include "board.h"
 
 extern uint32_t image_data, data_start, data_end, bss_start, bss_end, stack_top;
