@@ -8047,8 +8047,27 @@ LLMI_FN void llmi_price_none(llm_price *p) {
     p->long_input = p->long_cached_input = p->long_cache_write = p->long_output = -1;
 }
 
+/* The double that is nearest to pico / 1e12, -1 for what is unknown. In integers: on a processor without doubles their
+   division and addition would take 2 kB. */
 LLMI_FN double llmi_price_usd(int64_t pico) {
-    return pico < 0 ? -1.0 : (double)pico / 1e12;
+    const uint64_t one = (uint64_t)1000000 * 1000000, top = (uint64_t)1 << 53;
+    uint64_t m, rest;
+    int shift = 0, half;
+    double d;
+    if (pico <= 0) return pico < 0 ? -1.0 : 0.0;
+    m = (uint64_t)pico / one;
+    rest = (uint64_t)pico % one;
+    for (; m < top; shift++) {
+        rest <<= 1;
+        m = m << 1 | (rest >= one);
+        if (rest >= one) rest -= one;
+    }
+    half = (int)(m & 1);
+    m >>= 1;
+    if (half && (rest != 0 || (m & 1) != 0)) m++;
+    m += (uint64_t)(1023 + 52 - (shift - 1) - 1) << 52;      /* the leading bit of m adds the last 1 */
+    memcpy(&d, &m, sizeof d);
+    return d;
 }
 
 #if LLMI_HAS_PRICING
@@ -8942,7 +8961,7 @@ typedef struct llmi_reply {
     size_t       kept;                     /* bytes of all texts and tool calls: LLM_MAX_TEXT bounds them */
     int          got;                      /* something that a caller can use has come: text or a tool call */
     llm_usage    usage;
-    int64_t      cost_pico;                /* as the provider says, 1e-12 USD; -1 = it does not */
+    int64_t      cost_pico;                /* as the provider says, 1e-12 USD; -1 = it does not; in the end ours  */
     char         id[128], model[128], request_id[128];
 } llmi_reply;
 
@@ -11992,6 +12011,7 @@ LLMI_FN void llmi_call_cost(llm_call *call) {
     }
     u->cost_source = pico < 0 ? LLM_COST_UNKNOWN : source;
     u->cost_usd = pico < 0 ? 0.0 : llmi_price_usd(pico);
+    call->reply.cost_pico = pico;
 }
 
 /* Moves the reply into *out, with the status and error of the call. */
@@ -12052,6 +12072,7 @@ struct llmi_loop {
     llm_conversation *conversation; /* the caller's, NULL if none       */
     llm_conversation  round;        /* what this round will append to it */
     llm_usage       usage;          /* of the rounds that are over */
+    int64_t         cost_pico;      /* of them, 1e-12 USD             */
     int             usage_rounds;
 };
 
@@ -12154,10 +12175,12 @@ LLMI_FN void llmi_loop_sum(int64_t *sum, int64_t n) {
 }
 
 /* Adds this round's usage. A sum is known when all its parts are; its cost is as good as the weakest part's. */
-LLMI_FN void llmi_loop_add_usage(struct llmi_loop *l, const llm_usage *u) {
+LLMI_FN void llmi_loop_add_usage(struct llmi_loop *l, const llmi_reply *r) {
+    const llm_usage *u = &r->usage;
     llm_usage *sum = &l->usage;
     if (l->usage_rounds++ == 0) {
         *sum = *u;
+        l->cost_pico = r->cost_pico;
         return;
     }
     llmi_loop_sum(&sum->input_tokens, u->input_tokens);
@@ -12171,7 +12194,8 @@ LLMI_FN void llmi_loop_add_usage(struct llmi_loop *l, const llm_usage *u) {
     sum->known &= u->known;
     memcpy(sum->service_tier, u->service_tier, sizeof sum->service_tier);
     if (u->cost_source < sum->cost_source) sum->cost_source = u->cost_source;
-    sum->cost_usd = sum->cost_source == LLM_COST_UNKNOWN ? 0.0 : sum->cost_usd + u->cost_usd;
+    llmi_loop_sum(&l->cost_pico, r->cost_pico);
+    sum->cost_usd = sum->cost_source == LLM_COST_UNKNOWN ? 0.0 : llmi_price_usd(l->cost_pico);
 }
 
 LLMI_FN llmi_step llmi_loop_fail(llm_call *call, llm_status s) {
@@ -12239,7 +12263,7 @@ LLMI_FN llm_status llmi_loop_answered(llm_call *call) {
     llm_message m;
     int cut = v != NULL && (v->finish_reason == LLM_FINISH_LENGTH || v->finish_reason == LLM_FINISH_CONTENT_FILTER);
     llmi_call_cost(call);
-    llmi_loop_add_usage(l, &call->reply.usage);
+    llmi_loop_add_usage(l, &call->reply);
     if (v == NULL || v->tool_call_count == 0 || cut) {
         l->state = LLMI_LOOP_OVER;
         if (v == NULL || v->tool_call_count > 0) return LLM_OK;
@@ -12375,7 +12399,7 @@ LLMI_FN llm_status llmi_loop_next(llm_call *call, llm_event *event, int timeout_
             if (s != LLM_OK) (void)llmi_loop_fail(call, s);
         } else {
             llmi_call_cost(call);
-            llmi_loop_add_usage(l, &call->reply.usage);
+            llmi_loop_add_usage(l, &call->reply);
             l->state = LLMI_LOOP_OVER;
         }
     }
@@ -12409,7 +12433,7 @@ LLMI_FN void llmi_loop_cancelled(llm_call *call) {
 #if LLMI_HAS_TOOLS
     if (call->loop->state == LLMI_LOOP_ASK) {
         llmi_call_cost(call);
-        llmi_loop_add_usage(call->loop, &call->reply.usage);
+        llmi_loop_add_usage(call->loop, &call->reply);
     }
 #endif
     call->loop->state = LLMI_LOOP_OVER;

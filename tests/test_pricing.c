@@ -403,6 +403,20 @@ static void test_bad_rates(void) {
     CHECK(llmi_price_usd(0) == 0.0);
     CHECK(same(llmi_price_usd(INT64_C(1250000000000)), 1.25));
     CHECK(same(llmi_price_usd(INT64_C(160000)), 0.00000016));
+    { /* the nearest double, as strtod() finds it; the powers of two and their neighbours, then anything */
+        uint64_t x = 88172645463325252u;
+        int k;
+        for (k = 0; k < 20000; k++) {
+            char text[40];
+            int64_t pico;
+            x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+            pico = k < 189 ? (int64_t)((uint64_t)1 << (k / 3)) + k % 3 - 1 : (int64_t)(x >> (1 + k % 63));
+            if (pico < 0) continue;
+            snprintf(text, sizeof text, "%llde-12", (long long)pico);
+            if (!CHECK(same(llmi_price_usd(pico), strtod(text, NULL)))) fprintf(stderr, "    %s\n", text);
+        }
+        CHECK(same(llmi_price_usd(INT64_MAX), 9223372.036854775807));
+    }
 
     llmi_price_none(&p);
     CHECK_INT(llmi_price_cost(&p, &u), -1);
