@@ -53,7 +53,7 @@ static void sc_hook_log(int level, const char *p, size_t n);
 #include "t.h"
 #include "t_cases.h"
 
-enum { SC_GIVE, SC_AWAIT, SC_PAUSE, SC_CLOSE, SC_RST };
+enum { SC_GIVE, SC_AWAIT, SC_PAUSE, SC_SHUT, SC_RST };
 enum { SC_CONNS = 64, SC_STEPS = 4096, SC_REQS = 64 };
 
 typedef struct sc_step {
@@ -154,7 +154,7 @@ static inline void sc_pause(int ms) {
     sc_add(SC_PAUSE)->ms = ms;
 }
 static inline void sc_close(void) {
-    sc_add(SC_CLOSE);
+    sc_add(SC_SHUT);
 }
 static inline void sc_rst(void) {
     sc_add(SC_RST);
@@ -248,7 +248,7 @@ static inline void sc_take(sc_conn_t *c, const char *p, size_t n) {
     c->fresh_requests++;
 }
 
-/* What a RECV would find now. Returns SC_GIVE with bytes, SC_CLOSE, SC_RST, SC_PAUSE with *when the time to look again,
+/* What a RECV would find now. Returns SC_GIVE with bytes, SC_SHUT, SC_RST, SC_PAUSE with *when the time to look again,
    SC_AWAIT for silence. */
 static inline int sc_look(sc_conn_t *c, const char **p, size_t *n, uint64_t *when) {
     for (; c->at < c->last; c->at++, c->used = 0) {
@@ -343,7 +343,7 @@ static inline long sc_hook_recv(void *ctx, sc_net *net, char *to, size_t n, int 
     sc.recvs++;
     if (sc_fails('r', &with)) return with;
     while ((kind = sc_look(c, &p, &k, &when)) == SC_PAUSE && when <= end) sc_clock(when);
-    if (kind == SC_CLOSE) return LLM_NET_CLOSED;
+    if (kind == SC_SHUT) return LLM_NET_CLOSED;
     if (kind == SC_RST) return LLM_NET_FAILED;
     if (kind != SC_GIVE) {
         sc_clock(end);

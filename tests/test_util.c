@@ -99,11 +99,11 @@ static void test_scanning(void) {
         }
     }
     for (i = 0; i < 60000; i++) { /* several at once: a borrow from one byte must not reach another */
-        static const char near[] = "!\"#[\\]\x1F\x20\x7F\x80\x81\x01\x02\x00\xFF\xA2\xDC";
+        static const char close_by[] = "!\"#[\\]\x1F\x20\x7F\x80\x81\x01\x02\x00\xFF\xA2\xDC";
         size_t n = rnd(ROOM + 1), k;
-        for (k = 0; k < n; k++) page[-1 - (long)k] = rnd(3) ? (char)('a' + rnd(26)) : near[rnd(sizeof near)];
+        for (k = 0; k < n; k++) page[-1 - (long)k] = rnd(3) ? (char)('a' + rnd(26)) : close_by[rnd(sizeof close_by)];
         quiet(llmi_plain_end(page - n, page) == naive_plain(page - n, page), "plain_end", n);
-        c = near[rnd(sizeof near)];
+        c = close_by[rnd(sizeof close_by)];
         quiet(llmi_find(page - n, page, (char)c) == naive_find(page - n, page, (char)c), "find", n);
         k = rnd((unsigned)n + 1); /* an end in the middle of a word */
         quiet(llmi_plain_end(page - n, page - k) == naive_plain(page - n, page - k), "plain_end", n);

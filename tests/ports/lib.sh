@@ -26,7 +26,7 @@ result() {
 
 # serve CERT: a fresh mock server with that identity that plays $script; sets $port, $control and $ca
 serve() {
-    [ -z "$server" ] || { kill "$server"; wait "$server" 2> /dev/null; }
+    [ -z "$server" ] || { kill "$server" 2> /dev/null; wait "$server" 2> /dev/null; }
     rm -f "$T/ready"
     "$mock" --http off --https 0 --cert "$1" ${script:+--script "$script"} --ready-file "$T/ready" --with-parent \
         --lifetime 300 > /dev/null &

@@ -1,0 +1,104 @@
+#!/bin/sh
+# more_windows.sh: Windows on x86-64, cross-compiled and run under Wine without a display. ports/three.c, which needs no hook
+# and loads no other DLLs than those named below, holds its three exchanges over HTTPS, trusting a file, then the system's
+# certificate store; the default hooks are tried one by one (ports/windows/net.c); unit suites run that need no POSIX.
+#
+#   SUITES=all sh more_windows.sh     also the suites that take long, and those that need BearSSL's library
+cd "$(dirname "$0")" || exit 1
+NAME=more_windows
+. ports/lib.sh
+header=${HDR:-..}
+gcc=x86_64-w64-mingw32-gcc
+command -v $gcc > /dev/null 2>&1 || skip "$gcc (gcc-mingw-w64-x86-64-win32)"
+wine=$(command -v wine64 || ls /usr/lib/wine/wine64 2> /dev/null) || skip wine64
+wineserver=$(command -v wineserver || ls /usr/lib/wine/wineserver 2> /dev/null)
+command -v openssl > /dev/null 2>&1 || skip openssl
+unset DISPLAY WAYLAND_DISPLAY
+WINEPREFIX=$T/prefix WINEDEBUG=-all WINEDLLOVERRIDES="mscoree=;mshtml=;winemenubuilder.exe="
+export WINEPREFIX WINEDEBUG WINEDLLOVERRIDES
+trap '"$wineserver" -k 2> /dev/null; [ -z "$server" ] || kill "$server" 2> /dev/null; rm -rf "$T"' EXIT
+STRICT="-std=c99 -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast-qual -Wstrict-prototypes
+-Wmissing-prototypes -Wwrite-strings -Wimplicit-fallthrough -Werror ${EXTRA_CFLAGS:-}"
+libs="-lws2_32 -liphlpapi -lbcrypt -lcrypt32"
+dlls="CRYPT32.dll IPHLPAPI.DLL KERNEL32.dll WS2_32.dll bcrypt.dll msvcrt.dll"
+
+suites="test_json test_sse test_url test_error test_tools test_pricing test_conversation test_http"
+tls_suites=
+if [ "${SUITES:-}" = all ]; then
+    suites="$suites test_util test_wire test_call test_call_edges test_call_limits test_pricing_off test_proxy_off test_inputs"
+    tls_suites="test_x509 test_trust test_tls"
+fi
+
+# ---- building, beside it the prefix, which takes Wine seconds to make
+"$wine" wineboot.exe -i > /dev/null 2>&1 &
+boot=$!
+export gcc STRICT libs header build T
+if [ -n "$tls_suites" ]; then
+    mkdir "$T/bearssl"
+    find "$build/bearssl/src" -name '*.c' | xargs -P 2 -n 1 sh -c \
+        '$gcc -std=c99 -w -O1 -I"$build/bearssl/inc" -I"$build/bearssl/src" -c -o "$T/bearssl/$(basename "$0" .c).o" "$0"'
+    x86_64-w64-mingw32-ar rcs "$T/libbearssl.a" "$T"/bearssl/*.o
+fi
+printf '%s\n' three three_names addroot net $suites $tls_suites | xargs -P 2 -n 1 sh -c '
+    case $0 in
+        three) set -- -Os -ffunction-sections -fdata-sections -Wl,--gc-sections -I"$build" ports/three.c ;;
+        three_names) set -- -O0 -DLLM_USE_GETADDRINFO -I"$build" ports/three.c ;;
+        addroot) set -- -O0 ports/windows/addroot.c ;;
+        net) set -- -O0 -w -I"$header" ports/windows/net.c ;;
+        *) if sed -n 1,3p "$0.c" | grep -q "needs:.*bearssl"; then
+               set -- -w -O1 -Iports/windows -I"$header" -isystem "$build/bearssl/inc" "$0.c" "$T/libbearssl.a"
+           else
+               set -- -w -O1 -DLLM_NO_TLS -Iports/windows -I"$header" "$0.c"
+           fi ;;
+    esac
+    $gcc $STRICT -o "$T/$0.exe" "$@" $libs > "$T/$0.err" 2>&1 || rm -f "$T/$0.exe"'
+for p in three three_names addroot net $suites $tls_suites; do
+    [ -x "$T/$p.exe" ] || bad "$p: does not compile" "$T/$p.err"
+done
+wait $boot
+
+# ---- the DLLs; one more must be found
+dlls_of() { x86_64-w64-mingw32-objdump -p "$1" | sed -n 's/.*DLL Name: //p' | LC_ALL=C sort | xargs; }
+printf '#include <windows.h>\nint main(void) { return MessageBeep(0); }\n' > "$T/planted.c"
+$gcc -o "$T/planted.exe" "$T/planted.c" && check "planted: a DLL more" "$(dlls_of "$T/planted.exe")" "KERNEL32.dll USER32.dll msvcrt.dll"
+check "DLLs" "$(dlls_of "$T/three.exe")" "$dlls"
+x86_64-w64-mingw32-strip "$T/three.exe"
+echo "figure windows.file $(wc -c < "$T/three.exe")"
+echo "figure windows.text $(x86_64-w64-mingw32-size "$T/three.exe" | awk 'NR == 2 { print $1 }')"
+
+# ---- the three exchanges
+for cert in ec rsa; do three_args=data/pki/roots.pem three "a file of CAs" $cert "$wine" "$T/three.exe"; done
+three_args=data/pki/roots.pem refuses "a file of CAs, another CA" unknown-ca "$wine" "$T/three.exe"
+three_args=data/pki/none.pem refuses "a file that is not there" ec "$wine" "$T/three.exe"
+three_args=data/pki/roots.pem three "names by getaddrinfo" ec sh -c '"$0" "$1" "$(echo "$2" | sed s/127.0.0.1/localhost/)" "$3"' \
+    "$wine" "$T/three_names.exe"
+three_args=
+refuses "the store, before" ec "$wine" "$T/three.exe"
+for cert in ec rsa; do
+    openssl x509 -in data/pki/root-$cert.pem -outform der -out "$T/$cert.der"
+    "$wine" "$T/addroot.exe" "$T/$cert.der" > "$T/out" 2>&1 || bad "the store: $cert is not taken" "$T/out"
+done
+for cert in ec rsa; do three "the store" $cert "$wine" "$T/three.exe"; done
+refuses "the store, another CA" unknown-ca "$wine" "$T/three.exe"
+
+# ---- hooks and suites
+# take NAME COMMAND...: adds up a program's closing line
+take() {
+    what=$1
+    shift
+    timeout 250 "$@" > "$T/out" 2>&1
+    status=$?
+    tr -d '\r' < "$T/out" > "$T/log"
+    line=$(grep -aE '^[0-9]+ passed, [0-9]+ failed$' "$T/log" | tail -n 1)
+    case "$status, $line" in
+        "0, "*", 0 failed") ;;
+        *) bad "$what: status $status, '$line'" "$T/log" ;;
+    esac
+    line=${line%% *}
+    passed=$((passed + ${line:-0}))
+    echo "$what: ${line:-0}"
+}
+nameserver=$(awk '$1 == "nameserver" { print $2; exit }' /etc/resolv.conf)
+take "hooks" sh -c 'cd "$0" && "$@"' "$T" "$wine" ./net.exe "${nameserver:-127.0.0.1}"
+for p in $suites $tls_suites; do [ ! -x "$T/$p.exe" ] || take "$p" "$wine" "$T/$p.exe"; done
+result
