@@ -1,0 +1,1 @@
+/* BearSSL includes it, and uses nothing of it. */

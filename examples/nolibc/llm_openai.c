@@ -1,0 +1,3 @@
+#include "board.h"
+#define LLM_OPENAI_IMPLEMENTATION
+#include "llm_openai.h"
