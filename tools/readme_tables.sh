@@ -1,8 +1,13 @@
 #!/bin/sh
-# readme_tables.sh [--check]: measures what README.md's tables of size and memory say and writes it there, between the
-# comments that name each table. --check writes nothing and fails where a figure is off by more than 2 %. Needs musl-gcc,
-# what `make -C tools bundle mock` makes, and x86-64. `make -C tools tables`, `make -C tools tables-check`.
+# readme_tables.sh [--check] [TABLE...]: measures what README.md's tables say (size, mem, targets) and writes it there, behind
+# the comments that name each table. --check writes nothing and fails where a figure is off by more than 2 %. The table of
+# targets is taken from the lines "figure NAME VALUE" in the logs of the suites that ran the programs; with no such line the
+# suite is run. Needs musl-gcc, what `make -C tools bundle mock` makes, and x86-64. `make -C tools tables`, `make -C tools tables-check`.
 cd "$(dirname "$0")/.." || exit 1
+check=0
+[ "${1:-}" != --check ] || { check=1; shift; }
+tables=${*:-size mem targets}
+wanted() { case " $tables " in *" $1 "*) return 0 ;; esac; return 1; }
 build=${BUILD:-build}
 readme=${README:-README.md}
 T=$(mktemp -d) || exit 1
@@ -22,6 +27,40 @@ for f in "$build/llm_openai.h" "$build/mock_server"; do [ -e "$f" ] || stop "no 
 # bytes as kB with one decimal
 kb() { awk -v n="$1" 'BEGIN { printf "%.1f", n / 1000 }'; }
 
+# ---- targets: what suites said of the programs that they ran ---------------------------------------------------------------
+# figures SUITE: its lines, from its last run or a new one
+figures() {
+    [ ! -f "$T/$1.figures" ] || return 0
+    newest=$(ls -t "$build"/tests/*/log/"$1.sh.log" 2> /dev/null | head -n 1)
+    if [ -z "$newest" ] || ! grep -aq '^figure ' "$newest"; then
+        make -s -C tests check-more ONLY="$1.sh" > "$T/run" 2>&1 || { tail -n 5 "$T/run"; stop "$1 fails"; }
+        newest=$(ls -t "$build"/tests/*/log/"$1.sh.log" | head -n 1)
+    fi
+    grep -a '^figure ' "$newest" > "$T/$1.figures" || stop "$1 says no figure"
+}
+value() { awk -v n="$1" '$2 == n { v = $3 } END { print v }' "$T/$2.figures"; }
+# target TEXT SUITE CODE RAM STACK: the names of the figures, - for none
+target() {
+    figures "$2"
+    line="| $1"
+    for name in "$3" "$4" "$5"; do
+        if [ "$name" = - ]; then line="$line | "; else
+            v=$(value "$name" "$2")
+            [ -n "$v" ] || stop "$2 says no figure $name"
+            line="$line | $(kb "$v")"
+        fi
+    done
+    # shellcheck disable=SC2016
+    printf '%s | `ONLY=%s.sh` |\n' "$line" "$2"
+}
+if wanted targets; then
+    printf '| target | code and constants, kB | RAM in all, kB | of it stack, kB | suite |\n|---|---|---|---|---|\n'
+    # shellcheck disable=SC2154
+    while IFS='@' read -r text suite code ram stack; do
+        target "$text" "$suite" "$code" "$ram" "$stack" || exit
+    done < tools/targets.txt
+fi > "$T/targets" || exit
+
 # ---- size -------------------------------------------------------------------------------------------------------------
 # the rows of the switches in the header's guide; without sockets the example has nothing to speak through
 all_off=$(sed -n '/^   Switches:/,/^   Limits:/ s/^   \(LLM_NO_[A-Z]*\|LLM_TLS_SMALL\) .*/-D\1/p' llm_openai.h | grep -v LLM_NO_SOCKETS | tr '\n' ' ')
@@ -33,7 +72,7 @@ measure() {    # measure FLAGS: $file, $text
     file=$(wc -c < "$T/stream")
     text=$(size "$T/stream" | awk 'NR == 2 { print $1 }')
 }
-{
+wanted size && {
     # shellcheck disable=SC2016
     printf '| `$D` | file, kB | text (code and constants), kB | saves, kB |\n|---|---|---|---|\n'
     measure ""
@@ -49,9 +88,10 @@ measure() {    # measure FLAGS: $file, $text
     measure -DLLM_USE_GETADDRINFO
     # shellcheck disable=SC2016
     printf '| `-DLLM_USE_GETADDRINFO` | %s | %s | %s |\n' "$(kb "$file")" "$(kb "$text")" "$(kb $((base - text)))"
-} > "$T/size" || exit
+} > "$T/size"
 
 # ---- memory: the program that stands in the README ---------------------------------------------------------------------
+measure_memory() {
 awk '/^## Memory/ { on = 1 } on && /^```$/ { exit } on && copy { print } on && /^```c$/ { copy = 1 }' "$readme" > "$T/memory.c"
 ${CC:-cc} -I"$build" "$T/memory.c" examples/llm_openai.c -o "$T/memory" || stop "the README's memory.c does not build"
 mkfifo "$T/in"
@@ -80,17 +120,23 @@ row() {    # row WHAT COMMAND URL CA-FILE ARGUMENT
     row "TLS, 4 KiB records" '`./memory 4421`' "https://localhost:$https/v1" $roots 4421
     row "TLS, 512-byte records" '`./memory 837`' "https://localhost:$https/v1" $roots 837
     row "no TLS" 'OPENAI_BASE_URL=http://127.0.0.1:PORT/v1' "http://127.0.0.1:$http/v1" $roots ""
-} > "$T/mem" || exit
+} > "$T/mem"
+}
+! wanted mem || measure_memory
 
 # ---- into the README ---------------------------------------------------------------------------------------------------
-for t in size mem; do
+for t in $tables; do
     grep -q "^<!-- table: $t -->\$" "$readme" || stop "$readme has no line '<!-- table: $t -->'"
 done
 awk -v dir="$T" '
-    /^<!-- table: [a-z]* -->$/ { print; name = $3; while ((getline line < (dir "/" name)) > 0) print line; skip = 1; next }
+    /^<!-- table: [a-z]* -->$/ {
+        print; name = $3; skip = 0
+        while ((getline line < (dir "/" name)) > 0) { print line; skip = 1 }
+        next
+    }
     skip && /^\|/ { next }
     { skip = 0; print }' "$readme" > "$T/README"
-if [ "${1:-}" = --check ]; then
+if [ $check -eq 1 ]; then
     # the same words, and figures that are near: compilers of one distribution differ by a few bytes
     awk 'NR == FNR { a[NR] = $0; n = NR; next }
         { m = FNR; k = split(a[FNR], x, /[ |]+/); if (k != split($0, y, /[ |]+/)) { bad = 1; print FNR ": " $0; next }
@@ -100,5 +146,5 @@ if [ "${1:-}" = --check ]; then
     echo "README.md says what was measured"
 else
     cat "$T/README" > "$readme"
-    cat "$T/size" "$T/mem"
+    for t in $tables; do cat "$T/$t"; done
 fi
