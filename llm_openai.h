@@ -121,12 +121,14 @@
        Waits at most timeout_ms, 0 = not at all.
    LLM_NET_SEND(ctx, conn, buf, n, timeout_ms), LLM_NET_RECV(ctx, conn, buf, n, timeout_ms)
        > 0 bytes (fewer than n is fine), 0 nothing within timeout_ms, LLM_NET_CLOSED the peer closed in order,
-       LLM_NET_FAILED. Never 0 after the peer closed: the call would wait for its deadline.
+       LLM_NET_FAILED. Never 0 after the peer closed: the call would wait for its deadline. Fewer than n from RECV: an
+       event loop waits for LLM_NET_FD next, so keep nothing back.
    LLM_NET_CLOSE(ctx, conn)
        Legal in any state, called once.
    LLM_NET_TLS                                                              define as 1: the net hooks do TLS themselves
        LLM_NET_OPEN then has a last argument `secure`; with 1 it must have checked chain and name before it returns 1.
-       BearSSL is not compiled; pins, anchors and a proxy in the config are LLM_ERR_USAGE.
+       LLM_NET_UNTRUSTED is LLM_ERR_TLS and not tried again: the certificate, the name, no common version. BearSSL is
+       not compiled; pins, anchors and a proxy in the config are LLM_ERR_USAGE.
    Optional, beside the group:
    LLM_NET_FD(ctx, conn)           int for your event loop, -1 = none (default)
    LLM_NET_SERIAL(ctx, conn)       unsigned, counts up with each new descriptor; default 0
@@ -657,6 +659,7 @@ LLM_API llm_status  llm_text_addf(llm_text *text, const char *format, ...);
 #define LLM_NET_FAILED  (-2)       /* anything else                                          */
 #define LLM_NET_REFUSED (-3)       /* OPEN: there is the host, but nobody listens            */
 #define LLM_NET_NO_HOST (-4)       /* OPEN: the name has no address, or could not be resolved */
+#define LLM_NET_UNTRUSTED (-5)     /* OPEN with LLM_NET_TLS: another attempt would end the same */
 
 #ifdef __cplusplus
 }
@@ -11169,6 +11172,12 @@ LLMI_FN llmi_step llmi_step_open(llm_call *call, int wait_ms) {
             (void)llmi_fail(&call->error, LLM_ERR_CONNECTION,
                             "%s%s refused the connection on port %d: is %s running?", the, to->host,
                             (int)to->port, the[0] ? "it" : "the server");
+#if LLMI_NET_SECURE
+        } else if (r == LLM_NET_UNTRUSTED) {
+            (void)llmi_fail(&call->error, LLM_ERR_TLS, "no trusted connection to %s port %d%s%s", to->host,
+                            (int)to->port, why[0] ? ": " : "", why);
+            return llmi_call_fail_now(call);
+#endif
         } else {
             (void)llmi_fail(&call->error, LLM_ERR_CONNECTION, "cannot connect to %s%s port %d%s%s", the, to->host,
                             (int)to->port, why[0] ? ": " : "", why);

@@ -6,17 +6,49 @@
 #define LLM_NET_SEND(ctx, c, p, n, ms) ((void)(ctx), (void)(c), (void)(p), (void)(ms), (long)(n))
 #define LLM_NET_RECV(ctx, c, p, n, ms) ((void)(ctx), (void)(c), (void)(p), (void)(n), (void)(ms), (long)LLM_NET_CLOSED)
 #define LLM_NET_CLOSE(ctx, c) ((void)(ctx), (void)(c))
+#define LLM_NET_WHY(ctx, c) ((void)(ctx), (void)(c), "it has expired")
+#define LLM_NOW_MS(ctx) ((void)(ctx), t_now)
+#define LLM_UNIX_TIME(ctx) ((void)(ctx), (int64_t)0)
+#define LLM_SLEEP_MS(ctx, ms) ((void)(ctx), t_now += (uint64_t)(ms))
 #define LLM_GETENV(ctx, name) ((void)(ctx), strcmp((name), "HTTPS_PROXY") == 0 ? "one.test" : NULL)
+#define _GNU_SOURCE 1
+#include <stdint.h>
 static int dial(int *c, const char *host, int secure);
+static uint64_t t_now = 1;
 #include "t.h"
 
-static int dials;
+static int dials, outcome = 1;
 
 static int dial(int *c, const char *host, int secure) {
     *c = ++dials;
     CHECK_STR(host, "a.test");
     CHECK_INT(secure, 1);
-    return 1;
+    return outcome;
+}
+
+/* What the hooks say of a connection that does not come about. */
+static void test_outcome(int result, llm_status status, int retries, const char *text) {
+    llm_config f = llm_config_init();
+    llm_request r = llm_request_init();
+    llm_client *c = NULL;
+    llm_response o;
+    llm_error e;
+    f.api_key = "sk-0123456789";
+    f.base_url = "https://a.test/v1";
+    f.model = "m";
+    f.max_retries = 2;
+    r.prompt = "hi, wild-geese";
+    outcome = result;
+    dials = 0;
+    CHECK_INT(llm_client_new(&c, &f, &e), LLM_OK);
+    CHECK_INT(llm_chat(c, &r, &o), status);
+    CHECK_INT(dials, 1 + retries);
+    CHECK_INT(o.error.attempts, 1 + retries);
+    CHECK(strstr(o.error.message, text) != NULL);
+    CHECK_INT(o.error.retryable, retries > 0);
+    llm_response_free(&o);
+    llm_client_free(c);
+    CHECK_INT(t_live, 0);
 }
 
 int main(void) {
@@ -66,5 +98,8 @@ int main(void) {
         CHECK_INT(llm_client_new(&c, &f, &e), LLM_ERR_USAGE);
         CHECK(c == NULL && strstr(e.message, "the net hooks check the certificate") != NULL);
     }
+    test_outcome(LLM_NET_UNTRUSTED, LLM_ERR_TLS, 0, "no trusted connection to a.test port 443: it has expired");
+    test_outcome(LLM_NET_FAILED, LLM_ERR_CONNECTION, 2, "cannot connect to a.test port 443: it has expired");
+    test_outcome(LLM_NET_REFUSED, LLM_ERR_CONNECTION, 2, "a.test refused the connection on port 443");
     return t_done();
 }
