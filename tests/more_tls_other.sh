@@ -1,0 +1,308 @@
+#!/bin/sh
+# more_tls_other.sh: another TLS library in the place of BearSSL, by the net hooks of examples/tls_openssl.c and
+# examples/tls_mbedtls.c: the examples chat, stream, tools and the event loops run unchanged; long answers, tiny records,
+# broken lines, servers that are silent; certificates of others, of another name, expired are refused at once; OpenSSL's
+# reaches a server that speaks TLS 1.3 only, with which BearSSL and Mbed TLS 2.28 fail by a clear word. And no TLS at all,
+# LLM_NO_TLS, behind stunnel.
+cd "$(dirname "$0")" || exit 1
+root=$(cd .. && pwd)
+build=${BUILD:-$root/build}
+mock=${MOCK_SERVER:-$build/mock_server}
+hdr=${HDR:-..}
+CC=${CC:-cc}
+PATH=$PATH:/usr/sbin:/sbin
+STRICT="-std=c99 -O0 -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast-qual
+    -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wimplicit-fallthrough -Werror"
+for f in "$mock" "$build/libbearssl.a" "$hdr/llm_openai.h"; do
+    [ -e "$f" ] || { echo "no $f: make -C tools libbearssl mock"; exit 1; }
+done
+T=$(mktemp -d "${TMPDIR:-/tmp}/llm_tls_other.XXXXXX") || exit 1
+chmod 755 "$T"
+pids=
+clean_up() {
+    trap - EXIT HUP INT TERM
+    # shellcheck disable=SC2086  # a list
+    [ -z "$pids" ] || kill $pids 2> /dev/null
+    wait 2> /dev/null
+    rm -rf "$T"
+}
+trap clean_up EXIT
+trap 'exit 1' HUP INT TERM
+passed=0 failed=0
+ok() { passed=$((passed + 1)); }
+bad() {
+    failed=$((failed + 1))
+    echo "FAILED $1"
+    [ ! -s "${2:-/dev/null}" ] || head -n 12 "$2" | cut -c1-300 | sed 's/^/    /'
+}
+skip() {
+    echo "SKIPPED more_tls_other $1: needs $2"
+    [ "${LLM_CI:-0}" != 1 ] || bad "$1: LLM_CI=1 and $2 is missing"
+}
+equal() { if [ "$2" = "$3" ]; then ok; else bad "$1: is '$2', wanted '$3'"; fi; }
+
+pki=$PWD/data/pki
+OPENAI_API_KEY=k-canary-of-other-tls OPENAI_MODEL=any
+[ -z "${T_KEYS_FILE:-}" ] || echo "$OPENAI_API_KEY" >> "$T_KEYS_FILE" # run.sh looks for it in what a suite prints
+SSL_CERT_FILE=$pki/roots.pem
+export OPENAI_API_KEY OPENAI_MODEL OPENAI_BASE_URL SSL_CERT_FILE
+unset OPENAI_ORG_ID OPENAI_PROJECT_ID http_proxy https_proxy all_proxy HTTPS_PROXY ALL_PROXY SSL_CERT_DIR
+
+# run NAME COMMAND...: in the background; serve: $line is what it prints first
+run() {
+    name=$1
+    shift
+    "$@" > "$T/$name.out" 2>&1 < /dev/null &
+    pids="$pids $!"
+}
+serve() {
+    run "$@"
+    n=0
+    while [ $n -lt 100 ] && ! [ -s "$T/$name.out" ]; do sleep 0.05; n=$((n + 1)); done
+    line=$(head -n 1 "$T/$name.out")
+}
+port_of() { echo "$line" | sed -n "s/.* $1 127\.0\.0\.1:\([0-9]*\).*/\1/p"; }
+serve mock "$mock" --with-parent --lifetime 300
+http=$(port_of http) https=$(port_of https) control=$(port_of control)
+
+# compile ARGUMENT...: in the background; compiled: waits for all of them. Two at a time.
+jobs=0
+compile() {
+    jobs=$((jobs + 1))
+    { $CC "$@" 2> "$T/err.$jobs" || echo "$CC $*" > "$T/failed.$jobs"; } &
+    building="${building:-} $!"
+    [ $((jobs % 2)) -ne 0 ] || compiled
+}
+compiled() {
+    # shellcheck disable=SC2086  # a list; without one, wait would wait for the servers
+    [ -z "${building:-}" ] || wait $building
+    building=
+    for f in "$T"/err.*; do
+        [ -f "$f" ] || continue
+        if [ -f "$T/failed.${f##*.}" ]; then bad "$(cat "$T/failed.${f##*.}")" "$f"; else ok; fi
+        rm -f "$f"
+    done
+}
+
+# The three examples; their output must be as with BearSSL, whose tests are in test_examples.sh
+three() {
+    kind=$1 what=$2
+    timeout 30 "$T/$kind/chat" > "$T/out" 2>&1
+    equal "$what, chat" "$(cat "$T/out")" 'Hello from the mock server. There is no model in here, but I have read your 2 messages, and the last one was: "Why is the sky blue?"
+[any: 17 tokens in, 28 out]'
+    timeout 30 "$T/$kind/stream" "echo: one two three" > "$T/out" 2>&1
+    equal "$what, stream" "$(head -n 1 "$T/out")" 'one two three'
+    timeout 30 "$T/$kind/tools" > "$T/out" 2>&1
+    equal "$what, tools" "$(sed '$d' "$T/out")" '-> read_temperature {"room":"kitchen"}
+-> set_heating {"celsius":21}
+<- read_temperature {"room":"kitchen","celsius":18}
+<- set_heating {"ok":true}
+The tools have answered. read_temperature says: {"room":"kitchen","celsius":18}. set_heating says: {"ok":true}.'
+}
+
+# expect WHAT MOST PATTERN ARGUMENT...: of client.c: its line must match, within MOST milliseconds
+expect() {
+    what=$1 most=$2 pattern=$3
+    shift 3
+    got=$(timeout 25 "$T/$kind/client" "$@" 2>&1 | tail -n 1)
+    "$T/plain/client" reset "$control" || bad "reset"
+    ms=${got#* ms=}
+    ms=${ms%% *}
+    # shellcheck disable=SC2254  # a pattern
+    case $got in
+        *"$OPENAI_API_KEY"*) bad "$kind, $what: the key is in it" ;;
+        $pattern) if [ "$ms" -le "$most" ]; then ok; else bad "$kind, $what: after $ms ms"; fi ;;
+        *)
+            bad "$kind, $what"
+            printf '    is:     %.300s\n    wanted: %s\n' "$got" "$pattern" ;;
+    esac
+}
+script() { "$T/plain/client" script "$control" || bad script; }
+config() { "$T/plain/client" config "$control" "$1" || bad "config $1"; }
+
+# ---- what is built -----------------------------------------------------------------------------------------------
+# shellcheck disable=SC2086  # lists of flags
+{
+    mkdir "$T/plain" "$T/bear" "$T/none"
+    compile -std=c99 -O0 -w -I"$hdr" -isystem "$build/bearssl/inc" -o "$T/plain/client" netfaults/client.c "$build/libbearssl.a" -lm
+    compile -std=c99 -O0 -w -I"$hdr" -DLLM_NO_TLS -c -o "$T/none/lib.o" ../examples/llm_openai.c
+    compile -std=c99 -O0 -w -I"$hdr" -isystem "$build/bearssl/inc" -o "$T/bear/chat" ../examples/chat.c ../examples/llm_openai.c \
+        "$build/libbearssl.a"
+    for e in chat stream tools; do compile -std=c99 -I"$hdr" -o "$T/none/$e" ../examples/$e.c "$T/none/lib.o"; done
+    compiled
+    [ $failed -eq 0 ] || { echo "$passed passed, $failed failed"; exit 1; }
+}
+kinds=
+for kind in openssl mbedtls; do
+    case $kind in
+        openssl) include=openssl/ssl.h package=libssl-dev libs="-lssl -lcrypto" ;;
+        mbedtls) include=mbedtls/ssl.h package=libmbedtls-dev libs="-lmbedtls -lmbedx509 -lmbedcrypto" ;;
+    esac
+    echo "#include <$include>" | $CC -E -x c - > /dev/null 2>&1 || { skip $kind $package; continue; }
+    mkdir "$T/$kind"
+    # shellcheck disable=SC2086  # lists of flags
+    compile $STRICT -I"$hdr" -c -o "$T/$kind/lib.o" ../examples/tls_$kind.c
+    # the program of more_net.sh with these hooks
+    # shellcheck disable=SC2086
+    compile -std=c99 -O0 -w -D_GNU_SOURCE -DLLM_OPENAI_STATIC -I"$hdr" -include "../examples/tls_$kind.c" \
+        -o "$T/$kind/client" netfaults/client.c $libs -lm
+    # and once with hooks that trust anybody
+    sed 's/SSL_VERIFY_PEER/SSL_VERIFY_NONE/; s/SSL_VERIFY_REQUIRED/SSL_VERIFY_NONE/' ../examples/tls_$kind.c > "$T/$kind/blind.c"
+    # shellcheck disable=SC2086
+    compile -std=c99 -O0 -w -D_GNU_SOURCE -DLLM_OPENAI_STATIC -I"$hdr" -I../examples -include "$T/$kind/blind.c" \
+        -o "$T/$kind/blind" netfaults/client.c $libs -lm
+    compiled
+    for e in chat stream tools poll epoll; do
+        [ $e != epoll ] || [ "$(uname -s)" = Linux ] || continue
+        # shellcheck disable=SC2086
+        compile $STRICT -I"$hdr" -o "$T/$kind/$e" ../examples/$e.c "$T/$kind/lib.o" $libs
+    done
+    compiled
+    [ -x "$T/$kind/client" ] && [ -x "$T/$kind/tools" ] || continue
+    kinds="$kinds $kind"
+done
+# a server that speaks TLS 1.3 and nothing else
+if command -v nginx > /dev/null 2>&1; then
+    only13=$("$T/plain/client" port)
+    cat > "$T/nginx.conf" << CONF
+daemon off; master_process off; pid $T/nginx.pid; error_log $T/nginx.log info;
+events { worker_connections 64; }
+http {
+    access_log off; client_body_temp_path $T/a; proxy_temp_path $T/b; fastcgi_temp_path $T/c; uwsgi_temp_path $T/d;
+    scgi_temp_path $T/e; proxy_http_version 1.1; proxy_set_header Connection "";
+    server {
+        listen 127.0.0.1:$only13 ssl; ssl_protocols TLSv1.3; ssl_certificate $pki/ec.pem; ssl_certificate_key $pki/ec.pem;
+        location / { proxy_pass http://127.0.0.1:$http; proxy_buffering off; }
+    }
+}
+CONF
+    run nginx nginx -c "$T/nginx.conf"
+    "$T/plain/client" wait "$only13" 8000 || { bad "nginx does not listen" "$T/nginx.log"; only13=; }
+else
+    skip "TLS 1.3" nginx
+    only13=
+fi
+
+# ---- both ----------------------------------------------------------------------------------------------------------
+for kind in $kinds; do
+    began=$(date +%s)
+    OPENAI_BASE_URL=https://localhost:$https/v1
+    three $kind $kind
+    for OPENAI_BASE_URL in https://localhost:$https/v1 http://127.0.0.1:$http/v1; do
+        expect "three on one connection" 5000 "LLM_OK * text=[[]fine] *" chat "echo: fine" count=3
+        expect "a long answer" 8000 "LLM_OK * text=[[]1 2 3 *3000] *" chat "count to 3000"
+        expect "a long stream" 8000 "LLM_OK * text=[[]1 2 3 *3000] *" stream "count to 3000"
+        expect "a long request" 15000 "LLM_OK *" chat @3000000
+        config "record-max 7"
+        expect "tiny records" 8000 "LLM_OK * text=[[]1 2 3 *100] *" stream "count to 100"
+        printf 'exchange\n chunk Hello\n delay 50\n cut\n' | script
+        expect "it breaks off" 3000 "LLM_ERR_TRUNCATED http=200 attempts=1 * text=[[]Hello] *" stream x retries=2
+        printf 'exchange\n chunk Hello\n delay 50\n reset\n' | script
+        expect "it is reset" 3000 "LLM_ERR_TRUNCATED http=200 attempts=1 * text=[[]Hello] *" stream x retries=2
+        printf 'exchange\n chunk Hello\n stall\n' | script
+        expect "silence in a stream" 3000 "LLM_ERR_TIMEOUT http=200 * text=[[]Hello] *idle_timeout_ms*" stream x idle=400
+        printf 'exchange\n stall 0\n body x\n' | script
+        expect "silence" 3000 "LLM_ERR_TIMEOUT http=0 *idle_timeout_ms*" chat x idle=400
+        printf 'exchange\n framing close\n event {"choices":[{"index":0,"delta":{"content":"Hi"}}]}\n cut\n' | script
+        # over TLS an end without close_notify is no end
+        case $OPENAI_BASE_URL in https*) want="LLM_ERR_TRUNCATED" ;; *) want="LLM_OK" ;; esac
+        expect "it ends without a word" 3000 "$want http=* text=[[]Hi] *" stream x
+    done
+    OPENAI_BASE_URL=https://localhost:$https/v1
+    config "on-accept stall 1"
+    expect "silence in the handshake" 3000 "LLM_ERR_TIMEOUT http=0 attempts=1 *connect_timeout_ms*" chat x connect=400
+    config "on-accept fin 1"
+    expect "an end in the handshake, then well" 4000 "LLM_OK http=0 attempts=2 * text=[[]fine] *" chat "echo: fine" retries=1
+    config "tls-alert 40"
+    expect "an alert" 1000 "LLM_ERR_TLS http=0 attempts=1 *no trusted connection to localhost*" chat x retries=2
+    OPENAI_BASE_URL=https://localhost:1/v1
+    expect "nobody there" 1000 "LLM_ERR_CONNECTION http=0 attempts=1 *refused*" chat x
+    # by address: OpenSSL compares it, Mbed TLS 2.28 cannot
+    OPENAI_BASE_URL=https://127.0.0.1:$https/v1
+    case $kind in
+        openssl) expect "by address" 3000 "LLM_OK *" chat x ;;
+        *) expect "by address" 1000 "LLM_ERR_TLS http=0 attempts=1 *" chat x retries=2 ;;
+    esac
+
+    # who is not trusted: at once, one attempt, and no request comes
+    OPENAI_BASE_URL=https://localhost:$https/v1
+    for cert in wrong-name self-signed unknown-ca expired not-yet no-intermediate client-auth intermediate-not-ca; do
+        config "cert $cert"
+        expect "certificate: $cert" 1500 "LLM_ERR_TLS http=0 attempts=1 *no trusted connection to localhost port $https: ?*" \
+            chat x retries=2
+    done
+    config "cert expired"
+    got=$(timeout 25 "$T/$kind/blind" chat "echo: fine" 2>&1)
+    case $got in LLM_OK*) ok ;; *) bad "$kind, planted: hooks that trust anybody are refused too: $got" ;; esac
+    for cert in rsa p384 with-root; do
+        config "cert $cert"
+        expect "certificate: $cert" 3000 "LLM_OK * text=[[]fine] *" chat "echo: fine"
+    done
+    SSL_CERT_FILE=$pki/root-rsa.pem
+    expect "another CA is trusted" 1500 "LLM_ERR_TLS http=0 attempts=1 *" chat x retries=2
+    SSL_CERT_FILE=$pki/roots.pem
+
+    # event loops over it
+    OPENAI_MODEL=any
+    n=0
+    while [ $n -lt 20 ]; do n=$((n + 1)); echo "echo: one $n"; done | timeout 30 "$T/$kind/poll" > "$T/out" 2>&1
+    equal "$kind, poll" "$(grep -c '^\([0-9]*\): one \1$' "$T/out") $(grep -c '20 asked, 0 failed' "$T/out")" "20 1"
+    if [ -x "$T/$kind/epoll" ]; then
+        printf 'exchange slow\n times always\n role\n delay 100\n chunk a\n delay 100\n chunk b\n finish\n done\n' | script
+        OPENAI_MODEL=mock:slow timeout 60 "$T/$kind/epoll" 100 > "$T/out" 2> "$T/err"
+        equal "$kind, epoll" "$(grep -c ': ab$' "$T/out") $(grep -c '100 of 100 good, 0 retries' "$T/out")" "100 1"
+        n=$(sed -n 's/.*, \([0-9]*\) wake-ups.*/\1/p' "$T/out")
+        # a connection, two writes of the handshake, five of the answer
+        if [ "${n:-9999}" -le 1010 ]; then ok; else bad "$kind, epoll: $n wake-ups" "$T/out"; fi
+    fi
+    [ -z "$only13" ] || {
+        OPENAI_BASE_URL=https://localhost:$only13/v1
+        if [ $kind = openssl ]; then
+            three openssl "openssl, TLS 1.3 only"
+            expect "TLS 1.3 only, a long stream" 8000 "LLM_OK * text=[[]1 2 3 *3000] *" stream "count to 3000"
+        else
+            expect "TLS 1.3 only" 1500 "LLM_ERR_TLS http=0 attempts=1 *" chat x retries=2
+        fi
+    }
+    echo "$kind: $(($(date +%s) - began)) s"
+done
+
+# ---- BearSSL against TLS 1.3 only ----------------------------------------------------------------------------------
+if [ -n "$only13" ]; then
+    OPENAI_BASE_URL=https://localhost:$only13/v1
+    timeout 10 "$T/bear/chat" > "$T/out" 2>&1
+    equal "BearSSL, TLS 1.3 only: status" $? 1
+    if grep -q 'LLM_ERR_TLS.*TLS 1\.[23]' "$T/out"; then ok; else bad "BearSSL, TLS 1.3 only: no clear word" "$T/out"; fi
+    head -n 1 "$T/out"
+fi
+
+# ---- no TLS, for a pipe that is secured already --------------------------------------------------------------------
+OPENAI_BASE_URL=https://localhost:$https/v1
+timeout 10 "$T/none/chat" > "$T/out" 2>&1
+if grep -q 'this build has no TLS (LLM_NO_TLS)' "$T/out"; then ok; else bad "LLM_NO_TLS with https://" "$T/out"; fi
+if nm "$T/none/chat" | grep -q ' br_'; then bad "LLM_NO_TLS: BearSSL is in it"; else ok; fi
+stunnel=$(command -v stunnel4 || command -v stunnel)
+if [ -n "$stunnel" ]; then
+    front=$("$T/plain/client" port)
+    cat > "$T/stunnel.conf" << CONF
+foreground = yes
+pid =
+[api]
+client = yes
+accept = 127.0.0.1:$front
+connect = 127.0.0.1:$https
+CAfile = $pki/roots.pem
+verifyChain = yes
+checkHost = localhost
+CONF
+    run stunnel "$stunnel" "$T/stunnel.conf"
+    "$T/plain/client" wait "$front" 8000 || bad "stunnel does not listen" "$T/stunnel.out"
+    OPENAI_BASE_URL=http://127.0.0.1:$front/v1
+    "$T/plain/client" reset "$control"
+    three none "LLM_NO_TLS behind stunnel"
+    equal "LLM_NO_TLS behind stunnel: all of it came over TLS" "$("$T/plain/client" stat "$control" http_connections)" 0
+else
+    skip "LLM_NO_TLS" stunnel4
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
