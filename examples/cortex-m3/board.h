@@ -35,14 +35,18 @@ uint32_t board_stack_peak(void);
 #define LLM_TLS_SMALL                          /* 10 kB, and 8 kB of RAM */
 #define LLM_READ_SIZE 256
 #define LLM_MEMO_SIZE 1
+#ifndef LLM_NET_CONN                           /* ../lwip has a network instead of the pipe */
 #define LLM_NET_CONN                                 int
 #define LLM_NET_OPEN(ctx, conn, host, port, timeout) ((void)(ctx), (void)(timeout), board_pipe_open())
 #define LLM_NET_SEND(ctx, conn, data, len, timeout)  ((void)(ctx), (void)(timeout), board_pipe_send(data, len))
 #define LLM_NET_RECV(ctx, conn, data, len, timeout)  ((void)(ctx), board_pipe_receive(data, len, timeout))
 #define LLM_NET_CLOSE(ctx, conn)                     ((void)(ctx))
+#endif
 #define LLM_NOW_MS(ctx)                              ((void)(ctx), board_now_ms())
 #define LLM_UNIX_TIME(ctx)                           ((void)(ctx), board_unix_time())
+#ifndef LLM_SLEEP_MS
 #define LLM_SLEEP_MS(ctx, ms)                        ((void)(ctx), board_sleep(ms))
+#endif
 #define LLM_RANDOM(ctx, data, len)                   ((void)(ctx), board_random(data, len))
 
 /* ---- firmware.c: what "block" says is enough with some room; with records of 512 bytes 12,000 less */

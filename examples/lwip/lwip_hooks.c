@@ -1,0 +1,185 @@
+/* lwip_hooks.c - see lwip_hooks.h. */
+#include "lwip_hooks.h"
+#include "lwip/dns.h"
+#include "lwip/pbuf.h"
+#include "lwip/sys.h"
+
+/* the results of the net hooks, as llm_openai.h has them; it need not be included here */
+enum { RESULT_CLOSED = -1, RESULT_FAILED = -2, RESULT_REFUSED = -3, RESULT_NO_HOST = -4 };
+
+/* ---- waiting: 1 = go on, 0 = the time is over. A time-out of 0 pumps once. */
+typedef struct patience { u32_t from; int ms; int polled; } patience;
+
+static patience begin(int timeout_ms) {
+    patience p;
+    p.from = sys_now();
+    p.ms = timeout_ms;
+    p.polled = 0;
+    return p;
+}
+
+static int wait_more(patience *p) {
+    if (p->polled) {
+        if (p->ms >= 0 && sys_now() - p->from >= (u32_t)p->ms) return 0;
+        lwip_port_idle();
+    }
+    p->polled = 1;
+    lwip_port_poll();
+    return 1;
+}
+
+/* ---- names. lwIP cannot be told to forget a question, so that the answer goes to a place of its own, which knows whether
+   somebody still waits for it. */
+static struct lookup { lwip_hook_conn *owner; int busy; } lookups[DNS_TABLE_SIZE];
+
+static void on_name(const char *name, const ip_addr_t *address, void *argument) {
+    struct lookup *l = (struct lookup *)argument;
+    lwip_hook_conn *c = l->owner;
+    (void)name;
+    l->busy = 0;
+    l->owner = NULL;
+    if (c == NULL) return;               /* closed in the meantime */
+    c->lookup = NULL;
+    if (address == NULL) {
+        c->state = LWIP_HOOK_NO_HOST;
+        return;
+    }
+    c->address = *address;
+    c->state = LWIP_HOOK_RESOLVED;
+}
+
+static void resolve(lwip_hook_conn *c, const char *host) {
+    struct lookup *l = lookups;
+    err_t e;
+    while (l < lookups + DNS_TABLE_SIZE && l->busy) l++;
+    c->state = LWIP_HOOK_BROKEN;
+    if (l == lookups + DNS_TABLE_SIZE) return;
+    e = dns_gethostbyname(host, &c->address, on_name, l);
+    if (e == ERR_OK) {                   /* an address, or a name that is remembered */
+        c->state = LWIP_HOOK_RESOLVED;
+    } else if (e == ERR_INPROGRESS) {
+        l->busy = 1;
+        l->owner = c;
+        c->lookup = l;
+        c->state = LWIP_HOOK_RESOLVE;
+    } else if (e == ERR_ARG) {           /* longer than DNS_MAX_NAME_LENGTH */
+        c->state = LWIP_HOOK_NO_HOST;
+    }
+}
+
+/* ---- TCP: callbacks */
+static err_t on_connected(void *argument, struct tcp_pcb *pcb, err_t e) {
+    (void)pcb;
+    (void)e;
+    ((lwip_hook_conn *)argument)->state = LWIP_HOOK_OPEN;
+    return ERR_OK;
+}
+
+/* p is ours from here on; NULL = the peer sends no more. It is not acknowledged to the peer before it is read. */
+static err_t on_received(void *argument, struct tcp_pcb *pcb, struct pbuf *p, err_t e) {
+    lwip_hook_conn *c = (lwip_hook_conn *)argument;
+    (void)pcb;
+    (void)e;
+    if (p == NULL) c->state = LWIP_HOOK_CLOSED;
+    else if (c->rx == NULL) c->rx = p;
+    else pbuf_cat(c->rx, p);
+    return ERR_OK;
+}
+
+/* lwIP has freed the pcb: it must not be touched any more. What was received before stays ours. */
+static void on_error(void *argument, err_t e) {
+    lwip_hook_conn *c = (lwip_hook_conn *)argument;
+    c->pcb = NULL;
+    if (c->state == LWIP_HOOK_CONNECT && e == ERR_RST) c->state = LWIP_HOOK_REFUSED;
+    else if (c->state != LWIP_HOOK_CLOSED) c->state = LWIP_HOOK_BROKEN;
+}
+
+static void connect_to(lwip_hook_conn *c, int port) {
+    c->state = LWIP_HOOK_BROKEN;
+    c->pcb = tcp_new_ip_type(IP_GET_TYPE(&c->address));
+    if (c->pcb == NULL) return;
+    tcp_arg(c->pcb, c);
+    tcp_recv(c->pcb, on_received);
+    tcp_err(c->pcb, on_error);
+    tcp_nagle_disable(c->pcb);           /* the library sends whole requests */
+    c->state = LWIP_HOOK_CONNECT;
+    if (tcp_connect(c->pcb, &c->address, (u16_t)port, on_connected) != ERR_OK) c->state = LWIP_HOOK_BROKEN;
+}
+
+/* ---- the hooks */
+int lwip_hook_open(lwip_hook_conn *c, const char *host, int port, int timeout_ms) {
+    patience p = begin(timeout_ms);
+    for (;;) {
+        if (c->state == LWIP_HOOK_NEW) resolve(c, host);
+        if (c->state == LWIP_HOOK_RESOLVED) connect_to(c, port);
+        switch (c->state) {
+        case LWIP_HOOK_RESOLVE:
+        case LWIP_HOOK_CONNECT:
+            if (!wait_more(&p)) return 0;
+            break;
+        case LWIP_HOOK_RESOLVED: break;
+        case LWIP_HOOK_OPEN:
+        case LWIP_HOOK_CLOSED: return 1;     /* also if it was closed at once: RECV will say so */
+        case LWIP_HOOK_NO_HOST: return RESULT_NO_HOST;
+        case LWIP_HOOK_REFUSED: return RESULT_REFUSED;
+        default: return RESULT_FAILED;
+        }
+    }
+}
+
+/* One copy, into lwIP's buffers: the data must be there until it is acknowledged, and the library's are used again. */
+long lwip_hook_send(lwip_hook_conn *c, const void *data, size_t len, int timeout_ms) {
+    patience p = begin(timeout_ms);
+    for (;;) {
+        size_t n;
+        if (c->pcb == NULL) return RESULT_FAILED;
+        n = tcp_sndbuf(c->pcb);
+        if (n > len) n = len;
+        if (n > tcp_mss(c->pcb)) n = tcp_mss(c->pcb);
+        if (n > 0) {
+            err_t e = tcp_write(c->pcb, data, (u16_t)n, TCP_WRITE_FLAG_COPY);
+            if (e == ERR_OK) {
+                (void)tcp_output(c->pcb);    /* if it cannot go out now, lwIP's timer sends it */
+                return (long)n;
+            }
+            if (e != ERR_MEM) return RESULT_FAILED;
+        }
+        if (!wait_more(&p)) return 0;        /* no room until the peer has acknowledged something */
+    }
+}
+
+long lwip_hook_recv(lwip_hook_conn *c, void *data, size_t len, int timeout_ms) {
+    patience p = begin(timeout_ms);
+    u16_t n;
+    while (c->rx == NULL) {
+        if (c->state == LWIP_HOOK_CLOSED) return RESULT_CLOSED;
+        if (c->pcb == NULL) return RESULT_FAILED;
+        if (!wait_more(&p)) return 0;
+    }
+    n = len < c->rx->tot_len ? (u16_t)len : c->rx->tot_len;
+    n = pbuf_copy_partial(c->rx, data, n, 0);
+    c->rx = pbuf_free_header(c->rx, n);      /* frees the pbufs that are read to their end */
+    if (c->pcb != NULL) tcp_recved(c->pcb, n);
+    return (long)n;
+}
+
+void lwip_hook_close(lwip_hook_conn *c) {
+    if (c->lookup != NULL) ((struct lookup *)c->lookup)->owner = NULL;
+    if (c->rx != NULL) pbuf_free(c->rx);
+    if (c->pcb != NULL) {
+        /* from here on lwIP must not call back: the memory of c is the library's again */
+        tcp_arg(c->pcb, NULL);
+        tcp_recv(c->pcb, NULL);
+        tcp_err(c->pcb, NULL);
+        if (tcp_close(c->pcb) != ERR_OK) tcp_abort(c->pcb);     /* no memory for the FIN: a reset needs none */
+    }
+    c->lookup = NULL;
+    c->rx = NULL;
+    c->pcb = NULL;
+    c->state = LWIP_HOOK_BROKEN;
+}
+
+void lwip_hook_sleep(int ms) {
+    patience p = begin(ms);
+    while (wait_more(&p)) { }
+}
