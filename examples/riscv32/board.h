@@ -32,7 +32,7 @@ uint32_t board_stack_peak(void);
 #define LLM_NO_PROXY
 #define LLM_NO_MESSAGES
 #define LLM_TLS_SMALL
-#define LLM_READ_SIZE 512
+#define LLM_READ_SIZE 256
 #define LLM_MEMO_SIZE 1
 #define LLM_NET_CONN                                 int
 #define LLM_NET_OPEN(ctx, conn, host, port, timeout) ((void)(ctx), (void)(timeout), board_pipe_open())
@@ -43,4 +43,9 @@ uint32_t board_stack_peak(void);
 #define LLM_UNIX_TIME(ctx)                           ((void)(ctx), board_unix_time())
 #define LLM_SLEEP_MS(ctx, ms)                        ((void)(ctx), board_sleep(ms))
 #define LLM_RANDOM(ctx, data, len)                   ((void)(ctx), board_random(data, len))
+
+/* ---- firmware.c: what "block" says is enough with some room; with records of 512 bytes 12,000 less */
+#ifndef FIRMWARE_BLOCK
+#define FIRMWARE_BLOCK 29500
+#endif
 #endif
