@@ -55,11 +55,16 @@ target() {
 }
 if wanted targets; then
     printf '| target | code and constants, kB | RAM in all, kB | of it stack, kB | suite |\n|---|---|---|---|---|\n'
-    # shellcheck disable=SC2154
-    while IFS='@' read -r text suite code ram stack; do
-        target "$text" "$suite" "$code" "$ram" "$stack" || exit
-    done < tools/targets.txt
-fi > "$T/targets" || exit
+    target "Cortex-M3, UART, 16 KiB records" more_cortex m3.flash m3.ram m3.stack
+    target "the same, 512-byte records" more_cortex m3_small.flash m3_small.ram m3_small.stack
+    target "Cortex-M3, lwIP and LAN9118, 16 KiB records" more_lwip lwip.flash lwip.ram lwip.stack
+    target "RV32IMAC, UART, 16 KiB records" more_riscv32 rv32.flash rv32.ram rv32.stack
+    target "x86-64 Linux without a C library" more_nolibc nolibc.text nolibc.static_ram -
+    target "x86-64 Linux, musl, static" more_musl musl.text - -
+    target "x86-64 Linux, glibc, static" more_musl glibc.text - -
+    target "Windows x64, system DLLs only" more_windows windows.text - -
+    for abi in s390x mips armhf; do target "$abi Linux, glibc, static" more_abi $abi.text - -; done
+fi > "$T/targets"
 
 # ---- size -------------------------------------------------------------------------------------------------------------
 # the rows of the switches in the header's guide; without sockets the example has nothing to speak through

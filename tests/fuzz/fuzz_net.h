@@ -988,7 +988,9 @@ static void fc_body(fc_run *r, const fc_opts *o, llm_client *client) {
     }
     FUZZ_CHECK(r->status == out.status && (r->status == LLM_OK || llm_is(r->status, LLM_ERR)));
     if (o->total_ms > 0) FUZZ_CHECK(fuzz_sys.now <= r->started + (uint64_t)o->total_ms);     /* whatever came */
-    if (o->extra & 1) FUZZ_CHECK(o->tools || r->retries == out.error.attempts - 1 || out.status == LLM_OK || r->faulty);
+    /* each retry was told, and one that was cancelled while it waited was told too */
+    if (o->extra & 1) FUZZ_CHECK(o->tools || r->retries == out.error.attempts - 1 || out.status == LLM_OK || r->faulty ||
+                                 (r->status == LLM_ERR_CANCELLED && r->retries == out.error.attempts));
     if (r->status == LLM_ERR_MEMORY) FUZZ_CHECK(o->fail_at || o->pool);
     if (r->status == LLM_ERR_TIMEOUT && out.error.http_status != 408) r->timed = 1;
     if (r->status == LLM_ERR_USAGE) FUZZ_CHECK(!"the request is good");

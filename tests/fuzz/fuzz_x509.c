@@ -335,7 +335,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     llmi_tls_shared_init(&s, &mem, &config);
     FUZZ_CHECK(llmi_tls_new(&t, &s, host, &e) == LLM_OK);
-    chain = &t->x509;
+    chain = t->x509;
     if ((b & 5) != 5) {
         chain->engine.irsa = good_rsa;
         chain->engine.iecdsa = good_ecdsa;
