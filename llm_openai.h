@@ -6888,7 +6888,7 @@ LLMI_FN llm_status llmi_trust_index_store(llmi_tls_shared *s, int *found, llm_er
 /* The systems' usual files or its store, then the certificates built in. */
 LLMI_FN llm_status llmi_trust_default(llmi_tls_shared *s, llm_error *e) {
     static const char *const files[] = {LLM_CA_FILES, NULL};
-    char places[sizeof e->message];
+    char places[LLMI_HAS_MESSAGES ? sizeof e->message : 1];
     llm_text t;
     size_t i;
     int found;
@@ -6898,6 +6898,7 @@ LLMI_FN llm_status llmi_trust_default(llmi_tls_shared *s, llm_error *e) {
         s->path = files[i];
         status = llmi_trust_index_pem(s, LLMI_TRUST_FILE, &found, e);
         if (status != LLM_OK || found > 0) return status;
+        if (!LLMI_HAS_MESSAGES) continue;
         llmi_text_addf(&t, "%s (%s), ", files[i], found < 0 ? "cannot be read" : "no certificate in it");
     }
 #if LLMI_HAS_STORE
@@ -6910,9 +6911,9 @@ LLMI_FN llm_status llmi_trust_default(llmi_tls_shared *s, llm_error *e) {
     s->text_len = strlen(s->text);
     status = llmi_trust_index_pem(s, LLMI_TRUST_TEXT, &found, e);
     if (status != LLM_OK || found > 0) return status;
-    llmi_text_puts(&t, "LLM_CA_PEM (no certificate in it)");
+    if (LLMI_HAS_MESSAGES) llmi_text_puts(&t, "LLM_CA_PEM (no certificate in it)");
 #else
-    llmi_text_puts(&t, "LLM_CA_PEM (not built in)");
+    if (LLMI_HAS_MESSAGES) llmi_text_puts(&t, "LLM_CA_PEM (not built in)");
 #endif
     return llmi_fail(e, LLM_ERR_TLS, "no trusted CA certificates. Looked at: config.anchors, ca_pem, ca_file, "
                      "$SSL_CERT_FILE (not set), %s. Install ca-certificates or set config.ca_file",
@@ -7038,7 +7039,8 @@ typedef struct llmi_tls_x509 {
     br_x509_minimal_context engine;
     llmi_tls_shared *shared;
     llmi_cert cert;
-    const char *name;                       /* the engine checks this name; "" = ip is checked here    */
+    const char *name;                       /* the engine checks this name: BearSSL's copy, in lower case, without
+                                               a dot at its end; "" = ip is checked here               */
     unsigned char ip[16];
     size_t ip_len;
     llmi_date now;
@@ -7421,7 +7423,6 @@ typedef struct llmi_tls {
     llmi_tls_shared *shared;
     size_t size;                /* of the block                                             */
     const char *host;           /* as the user wrote it; the caller's                       */
-    char   name[256];           /* in lower case, no trailing dot; "" = an address          */
     int    opened;              /* the handshake was completed                              */
     int    offered;             /* a session was offered to the server                      */
     const char *broke;          /* for llmi_tls_fail: the connection did not end in order; "" = no more is known */
@@ -7529,7 +7530,7 @@ LLMI_FN void llmi_tls_buffers(llmi_tls *t) {
     eng->log_max_frag_len = (unsigned char)log;
 }
 
-LLMI_FN llm_status llmi_tls_start(llmi_tls *t, llm_error *e) {
+LLMI_FN llm_status llmi_tls_start(llmi_tls *t, const char *name, llm_error *e) {
     llmi_tls_shared *s = t->shared;
     int64_t now = LLM_UNIX_TIME(s->mem->ctx);
     unsigned char seed[48];
@@ -7554,7 +7555,7 @@ LLMI_FN llm_status llmi_tls_start(llmi_tls *t, llm_error *e) {
              (now <= 0 || (now >= s->session_time && now - s->session_time < LLMI_TLS_SESSION_S));
     if (resume) br_ssl_engine_set_session_parameters(&t->client.eng, &s->session);
     t->offered = resume;
-    if (!br_ssl_client_reset(&t->client, t->x509->ip_len > 0 ? NULL : t->name, resume)) {
+    if (!br_ssl_client_reset(&t->client, t->x509->ip_len > 0 ? NULL : name, resume)) {
         return llmi_fail(e, LLM_ERR_INTERNAL, "TLS could not be started (BearSSL error %d)",
                          br_ssl_engine_last_error(&t->client.eng));
     }
@@ -7577,6 +7578,7 @@ LLMI_FN size_t llmi_tls_size(const llmi_tls_shared *s) {
 LLMI_FN llm_status llmi_tls_new(llmi_tls **out, llmi_tls_shared *s, const char *host, llm_error *e) {
     size_t size = llmi_tls_size(s), i;
     llm_status status;
+    char *name;
     llmi_tls *t;
     *out = NULL;
     if (s->in_size < LLMI_TLS_IN_MIN || s->out_size < LLMI_TLS_OUT_MIN || size == 0) {
@@ -7597,13 +7599,14 @@ LLMI_FN llm_status llmi_tls_new(llmi_tls **out, llmi_tls_shared *s, const char *
     t->host = host;
     t->x509 = (llmi_tls_x509 *)(void *)((char *)t + (size - sizeof *t->x509) / LLMI_UNIT * LLMI_UNIT);
     t->x509->shared = s;
-    t->x509->name = t->name;
-    if (!llmi_tls_host(host, t->name, t->x509->ip, &t->x509->ip_len)) {
+    t->x509->name = t->client.eng.server_name;
+    name = (char *)(t + 1);      /* the buffer for records out has no other use before llmi_tls_start() has copied it */
+    if (!llmi_tls_host(host, name, t->x509->ip, &t->x509->ip_len)) {
         status = llmi_fail(e, LLM_ERR_USAGE, "%q is no host name that a certificate can be checked for: letters, "
                            "digits, '-', '_' and '.', or an IP address (names in other scripts in their xn-- form)",
                            host);
     } else {
-        status = llmi_tls_start(t, e);
+        status = llmi_tls_start(t, name, e);
     }
     if (status != LLM_OK) {
         llmi_tls_free(t);
@@ -9207,7 +9210,7 @@ enum {                          /* the member whose value comes next */
     LLMI_F_MESSAGE, LLMI_F_TYPE, LLMI_F_CODE, LLMI_F_PARAM, LLMI_F_DETAIL
 };
 
-typedef struct llmi_field { unsigned char in, field, len; char name[29]; } llmi_field;
+typedef struct llmi_field { unsigned char in, field, len; const char *name; } llmi_field;
 #define LLMI_FIELD(in, field, name) {in, field, sizeof(name) - 1, name}
 static const llmi_field llmi_fields[] = {   /* sorted by `in`: the first of each is found once */
     LLMI_FIELD(LLMI_IN_ROOT, LLMI_F_CHOICES, "choices"),
@@ -10974,6 +10977,7 @@ LLMI_FN int64_t llmi_call_backoff(llm_call *call) {
 
 /* The wait that is asked for is longer than ours may be: how long it is belongs into the message. */
 LLMI_FN void llmi_call_add_wait(llm_error *e) {
+#if LLMI_HAS_MESSAGES
     llm_text t;
     size_t n = strlen(e->message);
     if (n > sizeof e->message - 100) {
@@ -10985,6 +10989,9 @@ LLMI_FN void llmi_call_add_wait(llm_error *e) {
     llmi_text_addf(&t, ". A wait of %lld seconds is asked for, more than LLM_MAX_RETRY_AFTER_MS",
                    (long long)(e->retry_after_ms / 1000 + (e->retry_after_ms % 1000 != 0)));
     (void)llmi_text_cstr(&t);
+#else
+    (void)e;
+#endif
 }
 
 /* This attempt has failed, call->error says how: another one, or the end. */

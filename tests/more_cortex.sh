@@ -102,7 +102,7 @@ measured() {
 }
 
 # ---- records of 16 KiB
-stack=0 block=0 size=29500
+stack=0 block=0 size=29000
 image full FIRMWARE="-DFIRMWARE_BLOCK=$size"
 good full ec
 good full rsa
@@ -111,7 +111,7 @@ measured full m3 $limit_ram
 flash_full=$flash ram_full=$ram
 
 # ---- records of 512 bytes
-stack=0 block=0 size=17000
+stack=0 block=0 size=16700
 image small FIRMWARE="-DFIRMWARE_RECORD=837 -DFIRMWARE_BLOCK=$size"
 good small rsa
 good small p384

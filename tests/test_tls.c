@@ -604,7 +604,7 @@ static void test_no_name_goes_unchecked(void) {
     {
         llmi_tls *t;
         if (llmi_tls_new(&t, &shared, "localhost", &err) != LLM_OK) STOP();
-        t->name[0] = 0;
+        t->client.eng.server_name[0] = 0;
         shuttle(t, 1 << 20);
         CHECK_INT(llmi_tls_get_state(t), LLMI_TLS_FAILED);
         llmi_tls_free(t);

@@ -277,7 +277,7 @@ static unsigned present(llmi_tls *t, const test_case *c, size_t cut) {
     unsigned err;
     char w[60];
     int k;
-    (*v)->start_chain(v, t->name);
+    (*v)->start_chain(v, t->x509->name);
     for (k = 0; word(c->col[C_CHAIN], k, w, sizeof w); k++) {
         const blob *der = &find(certs, cert_count, w)->der;
         size_t at = cut < der->n ? cut : 1;
@@ -370,7 +370,7 @@ static llm_status handshake(const test_case *c, const char *host, llm_error *e) 
         } else {
             /* exactly one of the two has looked at a name or an address: the engine, when the filter gave it this
                host's name (without one it checks none); the filter, when an address was wanted and found */
-            int by_engine = spy.starts == 1 && spy_same(spy.name, host) && t->x509->engine.server_name == t->name;
+            int by_engine = spy.starts == 1 && spy_same(spy.name, host) && t->x509->engine.server_name == t->x509->name;
             int by_filter = t->x509->ip_len > 0;
             handshakes++;
             names_by_engine += by_engine;

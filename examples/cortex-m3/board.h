@@ -51,6 +51,6 @@ uint32_t board_stack_peak(void);
 
 /* ---- firmware.c: what "block" says is enough with some room; with records of 512 bytes 12,000 less */
 #ifndef FIRMWARE_BLOCK
-#define FIRMWARE_BLOCK 29500
+#define FIRMWARE_BLOCK 29000
 #endif
 #endif
