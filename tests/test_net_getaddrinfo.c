@@ -22,10 +22,34 @@ static int open_it(llm_net_conn *c, const char *host, int port) {
     return r;
 }
 
+/* What getaddrinfo() gives is taken with its family and scope; other families are passed over. */
+static void test_addresses(void) {
+    struct sockaddr_in6 a6;
+    struct sockaddr_in a4;
+    struct sockaddr other;
+    llmi_ip ip;
+    memset(&a6, 0, sizeof a6);
+    a6.sin6_family = AF_INET6;
+    a6.sin6_scope_id = 3;
+    a6.sin6_addr.s6_addr[0] = 0xFE;
+    a6.sin6_addr.s6_addr[15] = 0x17;
+    CHECK_INT(llmi_ip_from(&ip, (const struct sockaddr *)(const void *)&a6), 1);
+    CHECK(ip.v6 && ip.scope == 3 && ip.bytes[0] == 0xFE && ip.bytes[15] == 0x17);
+    memset(&a4, 0, sizeof a4);
+    a4.sin_family = AF_INET;
+    a4.sin_addr.s_addr = htonl(0xC0000207);
+    CHECK_INT(llmi_ip_from(&ip, (const struct sockaddr *)(const void *)&a4), 1);
+    CHECK(!ip.v6 && ip.scope == 0 && ip.bytes[0] == 192 && ip.bytes[3] == 7 && ip.bytes[4] == 0);
+    memset(&other, 0, sizeof other);
+    other.sa_family = AF_UNIX;
+    CHECK_INT(llmi_ip_from(&ip, &other), 0);
+}
+
 int main(void) {
     llm_net_conn c;
     char buf[8], label[71];
     int port, server = listener(&port), peer;
+    test_addresses();
     CHECK_INT(open_it(&c, "127.0.0.1", port), 1);
     LLM_NET_CLOSE(NULL, &c);
     close(accept(server, NULL, NULL));
