@@ -345,7 +345,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     key = (*chain).vtable->get_pkey((const br_x509_class *const *)&chain->vtable, &usages);
     FUZZ_CHECK((err == 0) == (key != NULL));
     if (err == 0) {
-        accepted(chain, t->name, key);
+        accepted(chain, chain->name, key);
     } else {
         FUZZ_CHECK(err < 256);
         t->client.eng.err = (int)err;
