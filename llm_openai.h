@@ -130,7 +130,8 @@
        LLM_NET_UNTRUSTED is LLM_ERR_TLS and not tried again: the certificate, the name, no common version. BearSSL is
        not compiled; pins, anchors and a proxy in the config are LLM_ERR_USAGE.
    Optional, beside the group:
-   LLM_NET_FD(ctx, conn)           int for your event loop, -1 = none (default)
+   LLM_NET_FD(ctx, conn)           int for your event loop, -1 = none (default of hooks of your own). On Windows the
+                                   SOCKET, as int
    LLM_NET_SERIAL(ctx, conn)       unsigned, counts up with each new descriptor; default 0
    LLM_NET_WANTS(ctx, conn)        while OPEN is in progress: LLM_WANT_READ | LLM_WANT_WRITE; default both
    LLM_NET_TIMER_MS(ctx, conn)     while OPEN is in progress: call it again after so many ms, -1 = no need (default)

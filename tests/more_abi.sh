@@ -8,8 +8,9 @@
 #   ABIS=mips SUITES=all sh more_abi.sh       with every suite that can run there; extra_abi.sh does it for all processors
 #   ABIS=mips SUITES="test_json" sh more_abi.sh
 #
-# Left out: what needs the mock server on the host; and test_faults* where SUITES is not set, for their run time. SUITES=all
-# also builds BearSSL's library and runs the suites that need it.
+# Left out: what needs the mock server on the host; test_faults* where SUITES is not set, for their run time; and on mips
+# the suites of sockets, as qemu 7.2 gives there the numbers of the host's errors by SO_ERROR (111, not 146, for a refused
+# connection). SUITES=all also builds BearSSL's library and runs the suites that need it.
 cd "$(dirname "$0")" || exit 1
 NAME=more_abi
 . ports/lib.sh
@@ -117,6 +118,7 @@ for abi in $ABIS; do
     mkdir -p "$out"
     plain=$all_plain tls=$all_tls
     if [ -z "${SUITES:-}" ]; then suites_of "$abi"; elif [ "$SUITES" != all ]; then plain=$SUITES tls=; fi
+    if [ "$abi" = mips ]; then plain=$(echo "$plain" | tr ' ' '\n' | grep -vE '^(test_net|test_net_getaddrinfo)$'); fi
     build_all
     export qemu
     printf '%s\n' $plain $tls | two_at_a_time '[ -x "$out/$0" ] || exit 0

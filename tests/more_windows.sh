@@ -74,10 +74,17 @@ three_args=data/pki/roots.pem three "names by getaddrinfo" ec sh -c '"$0" "$1" "
     "$wine" "$T/three_names.exe"
 three_args=
 refuses "the store, before" ec "$wine" "$T/three.exe"
-for cert in ec rsa; do
-    openssl x509 -in data/pki/root-$cert.pem -outform der -out "$T/$cert.der"
-    "$wine" "$T/addroot.exe" "$T/$cert.der" > "$T/out" 2>&1 || bad "the store: $cert is not taken" "$T/out"
-done
+# add CERT [OID]
+add() {
+    openssl x509 -in "data/pki/root-$1.pem" -outform der -out "$T/$1.der"
+    "$wine" "$T/addroot.exe" "$T/$1.der" $2 > "$T/out" 2>&1 || bad "the store: $1 is not taken" "$T/out"
+}
+add ec 1.3.6.1.5.5.7.3.3
+refuses "the store, a CA for programs" ec "$wine" "$T/three.exe"
+add ec 1.3.6.1.5.5.7.3.1
+three "the store, a CA for servers" ec "$wine" "$T/three.exe"
+add ec ""
+add rsa ""
 for cert in ec rsa; do three "the store" $cert "$wine" "$T/three.exe"; done
 refuses "the store, another CA" unknown-ca "$wine" "$T/three.exe"
 

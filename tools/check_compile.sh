@@ -1,7 +1,7 @@
 #!/bin/sh
 # check_compile.sh [header]: the ways in which a program may include the header. Declarations alone as strict C99 and
 # C++98; mistakes that must be an #error; twice in one file; the implementation as C++; several files in one program.
-# Promise 8: as C and as C++ the same declarations; more_s390x.sh has the byte order, check_matrix.sh compilers and sizes.
+# Promise 8: as C and as C++ the same declarations; more_abi.sh has byte orders and 32 bits, check_matrix.sh compilers and sizes.
 . "$(dirname "$0")/checklib.sh"
 
 CXXS=

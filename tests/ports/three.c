@@ -77,6 +77,7 @@ int main(int argc, char **argv) {
     config.base_url = argv[1];
     config.ca_file = argc > 2 ? argv[2] : NULL;
     config.max_retries = -1;
+    config.connect_timeout_ms = 60000;     /* emulators and a busy machine are slow */
     if (llm_client_new(&client, &config, &error) != LLM_OK) {
         printf("%s: %s\n", llm_status_name(error.status), error.message);
         return 1;

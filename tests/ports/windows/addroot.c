@@ -1,21 +1,30 @@
-/* addroot.c FILE.der: adds a certificate to the user's store ROOT, for more_windows.sh in a Wine prefix of its own. */
+/* addroot.c FILE.der [OID]: adds a certificate to the user's store ROOT, in the place of what it was there before; with OID
+   trusted for this purpose only. For more_windows.sh in a Wine prefix of its own. */
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 #include <wincrypt.h>
 #include <stdio.h>
 
+static int fail(const char *what) {
+    printf("%s: error %lx\n", what, (unsigned long)GetLastError());
+    return 1;
+}
+
 int main(int argc, char **argv) {
     static unsigned char der[8192];
-    size_t n;
     HCERTSTORE store = CertOpenSystemStoreA(0, "ROOT");
-    FILE *f = argc == 2 ? fopen(argv[1], "rb") : NULL;
+    FILE *f = argc >= 2 ? fopen(argv[1], "rb") : NULL;
+    const CERT_CONTEXT *c;
+    CERT_ENHKEY_USAGE usage;
     if (f == NULL || store == NULL) return 2;
-    n = fread(der, 1, sizeof der, f);
+    c = CertCreateCertificateContext(X509_ASN_ENCODING, der, (DWORD)fread(der, 1, sizeof der, f));
     fclose(f);
-    if (!CertAddEncodedCertificateToStore(store, X509_ASN_ENCODING, der, (DWORD)n, CERT_STORE_ADD_REPLACE_EXISTING, NULL)) {
-        printf("error %lx\n", (unsigned long)GetLastError());
-        return 1;
-    }
+    if (c == NULL) return fail("no certificate");
+    usage.cUsageIdentifier = 1;
+    usage.rgpszUsageIdentifier = &argv[2];
+    if (argc > 2 && !CertSetEnhancedKeyUsage(c, &usage)) return fail("its purpose");
+    if (!CertAddCertificateContextToStore(store, c, CERT_STORE_ADD_REPLACE_EXISTING, NULL)) return fail("adding it");
+    CertFreeCertificateContext(c);
     CertCloseStore(store, 0);
     return 0;
 }
