@@ -5,9 +5,9 @@
 # often than something happens. Loops with a planted mistake must be found. more_loops_trace.sh looks at the system calls.
 cd "$(dirname "$0")" || exit 1
 . loops/lib.sh
-LONG=${LOOPS_STREAMS:-1000}
-[ "$(ulimit -H -n)" = unlimited ] || [ "$(ulimit -H -n)" -ge $((LONG + 100)) ] || LONG=200
-ulimit -n $((LONG + 100)) 2> /dev/null || LONG=200
+LONG=${LOOPS_STREAMS:-1000} LONG_TLS=${LOOPS_TLS_STREAMS:-150}
+[ "$(ulimit -H -n)" = unlimited ] || [ "$(ulimit -H -n)" -ge $((LONG + 100)) ] || LONG=200 LONG_TLS=150
+ulimit -n $((LONG + 100)) 2> /dev/null || LONG=200 LONG_TLS=150
 
 part() {
     loop=$1
@@ -84,9 +84,9 @@ many() {
     most "epoll, $LONG streams: wake-ups" "$wakeups" "$(bound "$LONG" $((LONG * 6)) 0)"
     echo "epoll: $LONG streams over HTTP, $wakeups wake-ups for $((LONG * 6)) writes of the server"
     OPENAI_BASE_URL=$tls
-    go epoll 150
-    good "epoll, 150 streams over TLS" 150 abc
-    most "epoll, 150 streams over TLS: wake-ups" "$wakeups" "$(bound 150 $((150 * 8)) 0)"
+    go epoll "$LONG_TLS"
+    good "epoll, $LONG_TLS streams over TLS" "$LONG_TLS" abc
+    most "epoll, $LONG_TLS streams over TLS: wake-ups" "$wakeups" "$(bound "$LONG_TLS" $((LONG_TLS * 8)) 0)"
     OPENAI_MODEL=any
     WIDTH=25 go epoll 300 "echo: one two"
     good "epoll, 300 in turns of 25 over TLS" 300 "one two" numbered

@@ -64,7 +64,8 @@ compile -std=c99 -O0 -w -I"$hdr" -isystem "$build/bearssl/inc" -o "$programs/cli
 serve dns "$programs/client" dns answer 127.0.0.1 1
 dns=$line
 echo 'nameserver 127.0.0.1' > "$programs/resolv"
-compile -std=c99 -O0 -Wall -Wextra -Werror -I"$hdr" -isystem "$build/bearssl/inc" -DLLM_DNS_PORT="$dns" \
+# shellcheck disable=SC2086  # a list
+compile -std=c99 -O0 -Wall -Wextra -Werror ${LOOPS_CFLAGS:-} -I"$hdr" -isystem "$build/bearssl/inc" -DLLM_DNS_PORT="$dns" \
     "-DLLM_RESOLV_CONF=\"$programs/resolv\"" -c -o "$programs/lib.o" ../examples/llm_openai.c
 
 loops=
@@ -76,7 +77,7 @@ make_loop() {
         libuv) libs=-luv ;;
         glib) libs=$(pkg-config --cflags --libs glib-2.0 2> /dev/null | sed 's/-I/-isystem /g') ;;
     esac
-    $CC $STRICT -I"$hdr" -o "$3" "$2" "$programs/lib.o" $libs "$build/libbearssl.a" 2> "$T/err"
+    $CC $STRICT ${LOOPS_CFLAGS:-} -I"$hdr" -o "$3" "$2" "$programs/lib.o" $libs "$build/libbearssl.a" 2> "$T/err"
 }
 missing() {
     echo "SKIPPED $(basename "$0" .sh) $1: needs $2"
@@ -102,10 +103,10 @@ go() {
     esac
     [ -f "$T/in" ] || : > "$T/in"
     # shellcheck disable=SC2086  # a list
-    timeout ${LIMIT:-30} ${WRAP:-} "$programs/$program" "$@" < "$T/in" > "$T/raw" 2> "$T/errors"
+    timeout ${LIMIT:-${LOOPS_LIMIT:-30}} ${WRAP:-} "$programs/$program" "$@" < "$T/in" > "$T/raw" 2> "$T/errors"
     status=$?
     rm -f "$T/in"
-    WIDTH=
+    WIDTH='' LIMIT='' WRAP=''   # some shells keep what stood before a call
     sort -n "$T/raw" | grep '^[0-9]*: ' > "$T/out"
     grep '^\[' "$T/raw" > "$T/end"
     # what a program that must be stopped has said is of no use
