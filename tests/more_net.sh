@@ -846,7 +846,7 @@ CONF
         i=0
         while [ $i -lt 100 ] && ! "$T/in_there" ss -Hltn6 | grep -q ":$door "; do sleep 0.05; i=$((i + 1)); done
         printf '10.77.0.9 api.test\nfd77::2 api.test\n' > "$T/hosts"
-        expect "IPv4 hangs, IPv6 is well" 0 240 "LLM_OK * text=[[]fine] *" chat "echo: fine" $a
+        expect "IPv4 hangs, IPv6 is well" 0 1500 "LLM_OK * text=[[]fine] *" chat "echo: fine" $a
         printf 'fd77::9 api.test\n10.77.0.9 api.test\nfd77::2 api.test\n' > "$T/hosts"
         expect "one of each family hangs, the second of IPv6 is well" 450 3000 "LLM_OK * text=[[]fine] *" \
             chat "echo: fine" $a

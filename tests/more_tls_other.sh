@@ -214,21 +214,21 @@ for kind in $kinds; do
     config "on-accept fin 1"
     expect "an end in the handshake, then well" 4000 "LLM_OK http=0 attempts=2 * text=[[]fine] *" chat "echo: fine" retries=1
     config "tls-alert 40"
-    expect "an alert" 1000 "LLM_ERR_TLS http=0 attempts=1 *no trusted connection to localhost*" chat x retries=2
+    expect "an alert" 3000 "LLM_ERR_TLS http=0 attempts=1 *no trusted connection to localhost*" chat x retries=2
     OPENAI_BASE_URL=https://localhost:1/v1
-    expect "nobody there" 1000 "LLM_ERR_CONNECTION http=0 attempts=1 *refused*" chat x
+    expect "nobody there" 3000 "LLM_ERR_CONNECTION http=0 attempts=1 *refused*" chat x
     # by address: OpenSSL compares it, Mbed TLS 2.28 cannot
     OPENAI_BASE_URL=https://127.0.0.1:$https/v1
     case $kind in
         openssl) expect "by address" 3000 "LLM_OK *" chat x ;;
-        *) expect "by address" 1000 "LLM_ERR_TLS http=0 attempts=1 *" chat x retries=2 ;;
+        *) expect "by address" 3000 "LLM_ERR_TLS http=0 attempts=1 *" chat x retries=2 ;;
     esac
 
     # who is not trusted: at once, one attempt, and no request comes
     OPENAI_BASE_URL=https://localhost:$https/v1
     for cert in wrong-name self-signed unknown-ca expired not-yet no-intermediate client-auth intermediate-not-ca; do
         config "cert $cert"
-        expect "certificate: $cert" 1500 "LLM_ERR_TLS http=0 attempts=1 *no trusted connection to localhost port $https: ?*" \
+        expect "certificate: $cert" 3000 "LLM_ERR_TLS http=0 attempts=1 *no trusted connection to localhost port $https: ?*" \
             chat x retries=2
     done
     config "cert expired"
@@ -239,7 +239,7 @@ for kind in $kinds; do
         expect "certificate: $cert" 3000 "LLM_OK * text=[[]fine] *" chat "echo: fine"
     done
     SSL_CERT_FILE=$pki/root-rsa.pem
-    expect "another CA is trusted" 1500 "LLM_ERR_TLS http=0 attempts=1 *" chat x retries=2
+    expect "another CA is trusted" 3000 "LLM_ERR_TLS http=0 attempts=1 *" chat x retries=2
     SSL_CERT_FILE=$pki/roots.pem
 
     # event loops over it
@@ -261,7 +261,7 @@ for kind in $kinds; do
             three openssl "openssl, TLS 1.3 only"
             expect "TLS 1.3 only, a long stream" 8000 "LLM_OK * text=[[]1 2 3 *3000] *" stream "count to 3000"
         else
-            expect "TLS 1.3 only" 1500 "LLM_ERR_TLS http=0 attempts=1 *" chat x retries=2
+            expect "TLS 1.3 only" 3000 "LLM_ERR_TLS http=0 attempts=1 *" chat x retries=2
         fi
     }
     echo "$kind: $(($(date +%s) - began)) s"
