@@ -254,6 +254,12 @@ for kind in $kinds; do
         n=$(sed -n 's/.*, \([0-9]*\) wake-ups.*/\1/p' "$T/out")
         # a connection, two writes of the handshake, five of the answer
         if [ "${n:-9999}" -le 1010 ]; then ok; else bad "$kind, epoll: $n wake-ups" "$T/out"; fi
+        # no call of the hooks waits: see more_loops_trace.sh
+        if strace -f -o /dev/null true 2> /dev/null; then
+            OPENAI_MODEL=mock:slow timeout 60 strace -f -v -s 4 -o "$T/trace" "$T/$kind/epoll" 10 > "$T/out" 2> "$T/err"
+            if awk -v loop=epoll_wait -f loops/trace.awk "$T/trace" > "$T/err"; then ok; else bad "$kind, trace" "$T/err"; fi
+            equal "$kind, trace" "$(grep -c '10 of 10 good' "$T/out")" 1
+        fi
     fi
     [ -z "$only13" ] || {
         OPENAI_BASE_URL=https://localhost:$only13/v1
