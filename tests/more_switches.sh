@@ -1,13 +1,14 @@
 #!/bin/sh
 # more_switches.sh: each switch of the header's guide alone, all together, and all but the ones without which nothing can be
-# sent: compiled strictly with gcc and clang, linked and run against the mock server (ports/switches.c). What is off says so,
+# sent: compiled strictly, linked and run against the mock server (ports/switches.c). What is off says so,
 # the rest works. And each group of hooks alone and all of them together, as the guide writes them (ports/hooks.c): who is
 # called, with what. A switch or a hook that stands in the guide and is not known here is a failure.
+#
+#   usage: [CC=gcc] sh tests/more_switches.sh
 cd "$(dirname "$0")" || exit 1
 name=more_switches
 . ./ports/serve.sh
-need gcc
-need clang
+need "${CC%% *}"
 header=${HDR:-..}/llm_openai.h
 strict="-std=c99 -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast-qual -Wstrict-prototypes
 -Wmissing-prototypes -Wwrite-strings -Wimplicit-fallthrough -Werror"
@@ -52,42 +53,51 @@ for s in $switches; do
     all="$all -D$s"
     [ "$s" = LLM_NO_SOCKETS ] || usable="$usable -D$s"
 done
-one() {    # one COMPILER WORD SWITCHES: builds both files and links them
-    rm -f "$T/$1-$2"
+# queue COMMAND...: runs it beside one other; then: wait
+running=
+queue() {
+    "$@" &
+    [ -z "$running" ] || wait "$running"
+    running=$!
+}
+# build WORD SWITCHES: both files, linked
+build() {
     # shellcheck disable=SC2086
-    $1 $strict $base $3 -c -o "$T/$1-$2.o" "$T/llm.c" > "$T/$1-$2.err" 2>&1 &&
-        $1 $strict $base $3 -o "$T/$1-$2" ports/switches.c "$T/$1-$2.o" "$build/libbearssl.a" >> "$T/$1-$2.err" 2>&1
+    $CC $strict $base $2 -c -o "$T/$1.o" "$T/llm.c" > "$T/$1.err" 2>&1 &&
+        $CC $strict $base $2 -o "$T/$1" ports/switches.c "$T/$1.o" "$build/libbearssl.a" >> "$T/$1.err" 2>&1
 }
-try() {    # try WORD SWITCHES
-    one gcc "$1" "$2" &
-    one clang "$1" "$2"
-    wait $!
-    for c in gcc clang; do
-        if [ ! -x "$T/$c-$1" ]; then bad "$c, $1: does not build" "$T/$c-$1.err"; continue; fi
-        timeout 60 "$T/$c-$1" "http://localhost:$http/v1" "https://localhost:$https/v1" "$ca" > "$T/out" 2>&1
-        status=$?
-        line=$(tail -n 1 "$T/out")
-        if [ $status -ne 0 ]; then bad "$c, $1: status $status" "$T/out"; fi
-        passed=$((passed + $(echo "$line" | sed -n 's/^\([0-9]*\) passed, .*/\1/p')))
-    done
+# ran WORD COMMAND...: what was built runs, and its checks are counted
+ran() {
+    word=$1
+    shift
+    if [ ! -x "$T/$word" ]; then bad "$word: does not build" "$T/$word.err"; return; fi
+    timeout 60 "$@" > "$T/out" 2>&1
+    status=$?
+    [ $status -eq 0 ] || bad "$word: status $status" "$T/out"
+    n=$(sed -n 's/^\([0-9]*\) passed, .*/\1/p' "$T/out")
+    passed=$((passed + ${n:-0}))
 }
-try none ""
-for s in $switches; do try "$s" "-D$s"; done
-try all "$all"
-try all-but-sockets "$usable"
-try all-but-sockets-and-tls "$(echo "$usable" | sed 's/-DLLM_NO_TLS\b//')"
-wants() { if nm -u "$T/gcc-$1" | grep -qw "$2"; then echo yes; else echo no; fi; }
+queue build none ""
+for s in $switches; do queue build "$s" "-D$s"; done
+queue build all "$all"
+queue build all-but-sockets "$usable"
+queue build all-but-sockets-and-tls "$(echo "$usable" | sed 's/-DLLM_NO_TLS\b//')"
+wait $running
+for s in none $switches all all-but-sockets all-but-sockets-and-tls; do
+    ran "$s" "$T/$s" "http://localhost:$http/v1" "https://localhost:$https/v1" "$ca"
+done
+wants() { if nm -u "$T/$1" | grep -qw "$2"; then echo yes; else echo no; fi; }
 equal "getaddrinfo is used" "$(wants LLM_USE_GETADDRINFO getaddrinfo), $(wants none getaddrinfo)" "yes, no"
 equal "getenv is used" "$(wants LLM_NO_ENV getenv), $(wants none getenv)" "no, yes"
-equal "malloc is used by the library" "$(nm -u "$T/gcc-LLM_NO_MALLOC.o" | grep -cwE 'malloc|realloc|free')" 0
-equal "sockets are used" "$(nm -u "$T/gcc-LLM_NO_SOCKETS.o" | grep -cwE 'socket|connect|send|recv|poll')" 0
-equal "files are read" "$(nm -u "$T/gcc-LLM_NO_FILES.o" | grep -cwE 'pread|fopen')" 0
-equal "BearSSL is used" "$(nm -u "$T/gcc-LLM_NO_TLS.o" | grep -c ' br_')" 0
+equal "malloc is used by the library" "$(nm -u "$T/LLM_NO_MALLOC.o" | grep -cwE 'malloc|realloc|free')" 0
+equal "sockets are used" "$(nm -u "$T/LLM_NO_SOCKETS.o" | grep -cwE 'socket|connect|send|recv|poll')" 0
+equal "files are read" "$(nm -u "$T/LLM_NO_FILES.o" | grep -cwE 'pread|fopen')" 0
+equal "BearSSL is used" "$(nm -u "$T/LLM_NO_TLS.o" | grep -c ' br_')" 0
 case " $(echo $switches) " in
     *" LLM_TLS_SMALL "*)
         # what the last handshake agreed on is in the server's statistics: P-256 is 23, X25519 29
         curve() {
-            timeout 60 "$T/gcc-$1" "http://localhost:$http/v1" "https://localhost:$https/v1" "$ca" > "$T/out" 2>&1
+            timeout 60 "$T/$1" "http://localhost:$http/v1" "https://localhost:$https/v1" "$ca" > "$T/out" 2>&1
             perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new("127.0.0.1:$ARGV[0]") or die;
                 print $s "GET /__mock/stats HTTP/1.0\r\n\r\n"; local $/; print <$s> =~ /curve=(\d+)/' "$control"
         }

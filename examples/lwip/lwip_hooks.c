@@ -1,11 +1,9 @@
 /* lwip_hooks.c - see lwip_hooks.h. */
 #include "lwip_hooks.h"
+#include "llm_openai.h"
 #include "lwip/dns.h"
 #include "lwip/pbuf.h"
 #include "lwip/sys.h"
-
-/* the results of the net hooks, as llm_openai.h has them; it need not be included here */
-enum { RESULT_CLOSED = -1, RESULT_FAILED = -2, RESULT_REFUSED = -3, RESULT_NO_HOST = -4 };
 
 /* ---- waiting: 1 = go on, 0 = the time is over. A time-out of 0 pumps once. */
 typedef struct patience { u32_t from; int ms; int polled; } patience;
@@ -28,8 +26,8 @@ static int wait_more(patience *p) {
     return 1;
 }
 
-/* ---- names. lwIP cannot be told to forget a question, so that the answer goes to a place of its own, which knows whether
-   somebody still waits for it. */
+/* ---- names. lwIP cannot be told to forget a question, so that the answer goes to a place of its own, which knows
+   whether somebody still waits for it. */
 static struct lookup { lwip_hook_conn *owner; int busy; } lookups[DNS_TABLE_SIZE];
 
 static void on_name(const char *name, const ip_addr_t *address, void *argument) {
@@ -120,9 +118,9 @@ int lwip_hook_open(lwip_hook_conn *c, const char *host, int port, int timeout_ms
         case LWIP_HOOK_RESOLVED: break;
         case LWIP_HOOK_OPEN:
         case LWIP_HOOK_CLOSED: return 1;     /* also if it was closed at once: RECV will say so */
-        case LWIP_HOOK_NO_HOST: return RESULT_NO_HOST;
-        case LWIP_HOOK_REFUSED: return RESULT_REFUSED;
-        default: return RESULT_FAILED;
+        case LWIP_HOOK_NO_HOST: return LLM_NET_NO_HOST;
+        case LWIP_HOOK_REFUSED: return LLM_NET_REFUSED;
+        default: return LLM_NET_FAILED;
         }
     }
 }
@@ -132,7 +130,7 @@ long lwip_hook_send(lwip_hook_conn *c, const void *data, size_t len, int timeout
     patience p = begin(timeout_ms);
     for (;;) {
         size_t n;
-        if (c->pcb == NULL) return RESULT_FAILED;
+        if (c->pcb == NULL) return LLM_NET_FAILED;
         n = tcp_sndbuf(c->pcb);
         if (n > len) n = len;
         if (n > tcp_mss(c->pcb)) n = tcp_mss(c->pcb);
@@ -142,7 +140,7 @@ long lwip_hook_send(lwip_hook_conn *c, const void *data, size_t len, int timeout
                 (void)tcp_output(c->pcb);    /* if it cannot go out now, lwIP's timer sends it */
                 return (long)n;
             }
-            if (e != ERR_MEM) return RESULT_FAILED;
+            if (e != ERR_MEM) return LLM_NET_FAILED;
         }
         if (!wait_more(&p)) return 0;        /* no room until the peer has acknowledged something */
     }
@@ -152,8 +150,8 @@ long lwip_hook_recv(lwip_hook_conn *c, void *data, size_t len, int timeout_ms) {
     patience p = begin(timeout_ms);
     u16_t n;
     while (c->rx == NULL) {
-        if (c->state == LWIP_HOOK_CLOSED) return RESULT_CLOSED;
-        if (c->pcb == NULL) return RESULT_FAILED;
+        if (c->state == LWIP_HOOK_CLOSED) return LLM_NET_CLOSED;
+        if (c->pcb == NULL) return LLM_NET_FAILED;
         if (!wait_more(&p)) return 0;
     }
     n = len < c->rx->tot_len ? (u16_t)len : c->rx->tot_len;

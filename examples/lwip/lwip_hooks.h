@@ -1,18 +1,19 @@
-/* lwip_hooks.h - the net hooks of llm_openai.h over lwIP's raw API (NO_SYS = 1: no operating system, no sockets). To use
-   them: copy lwip_hooks.c and this file, include this one before llm_openai.h where LLM_OPENAI_IMPLEMENTATION is defined,
-   and write, for your board,
+/* lwip_hooks.h - the net hooks of llm_openai.h over lwIP's raw API (NO_SYS = 1: no operating system, no sockets). To
+   use them, copy lwip_hooks.c and this file, include this one before llm_openai.h where LLM_OPENAI_IMPLEMENTATION is
+   defined, and write, for your board,
 
-       int      lwip_port_start(void);      1 = lwip_init() was called, and there is an interface with an address, up, and a
-                                            name server (dns_setserver()). Called by every llm_client_new().
-       void     lwip_port_poll(void);       gives frames that have come to the interface, calls sys_check_timeouts()
-       void     lwip_port_idle(void);       waits for the next interrupt, at most some milliseconds
-       u32_t    sys_now(void);              lwIP's own clock, in milliseconds
+       int   lwip_port_start(void);     1 = lwip_init() was called, and there is an interface that is up and has an
+                                        address, and a name server (dns_setserver()). Every llm_client_new() calls it
+       void  lwip_port_poll(void);      gives frames that have come to the interface, calls sys_check_timeouts()
+       void  lwip_port_idle(void);      waits for the next interrupt, at most some milliseconds
+       u32_t sys_now(void);             lwIP's own clock, in milliseconds
 
-   The hooks pump the stack by lwip_port_poll() as long as they wait, and so does lwip_hook_sleep(). All calls come from the
-   one thread that runs the library; no callback of lwIP may come from an interrupt, which is lwIP's rule too.
+   The hooks pump the stack by lwip_port_poll() as long as they wait, and so does lwip_hook_sleep(). All calls come from
+   the one thread that runs the library; no callback of lwIP may come from an interrupt, which is lwIP's rule too.
 
-   lwipopts.h needs LWIP_DNS, LWIP_TCP, LWIP_UDP. What it sizes: TCP_WND is what the server may send unread, PBUF_POOL_SIZE
-   frames of it must have room at once; TCP_SND_BUF and MEM_SIZE hold what was sent until it is acknowledged. */
+   lwipopts.h needs LWIP_DNS, LWIP_TCP, LWIP_UDP. What it sizes: TCP_WND is what the server may send unread,
+   PBUF_POOL_SIZE frames of it must have room at once; TCP_SND_BUF and MEM_SIZE hold what was sent until it is
+   acknowledged. */
 #ifndef LWIP_HOOKS_H
 #define LWIP_HOOKS_H
 #include <stddef.h>
@@ -53,7 +54,8 @@ void lwip_hook_sleep(int ms);
 
 #define LLM_NET_INIT(ctx)                               ((void)(ctx), lwip_port_start())
 #define LLM_NET_CONN                                    lwip_hook_conn
-#define LLM_NET_OPEN(ctx, conn, host, port, timeout_ms) ((void)(ctx), lwip_hook_open((conn), (host), (port), (timeout_ms)))
+#define LLM_NET_OPEN(ctx, conn, host, port, timeout_ms) \
+    ((void)(ctx), lwip_hook_open((conn), (host), (port), (timeout_ms)))
 #define LLM_NET_SEND(ctx, conn, buf, n, timeout_ms)     ((void)(ctx), lwip_hook_send((conn), (buf), (n), (timeout_ms)))
 #define LLM_NET_RECV(ctx, conn, buf, n, timeout_ms)     ((void)(ctx), lwip_hook_recv((conn), (buf), (n), (timeout_ms)))
 #define LLM_NET_CLOSE(ctx, conn)                        ((void)(ctx), lwip_hook_close(conn))

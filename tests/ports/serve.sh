@@ -40,7 +40,7 @@ done
 serve() {
     [ -z "$server" ] || { kill "$server"; wait "$server"; } 2> /dev/null
     rm -f "$T/ready"
-    "$mock" --ready-file "$T/ready" --with-parent --lifetime 300 "$@" > "$T/mock.log" 2>&1 &
+    "$mock" --ready-file "$T/ready" --with-parent --lifetime 1200 "$@" > "$T/mock.log" 2>&1 &
     server=$!
     n=0
     while [ ! -f "$T/ready" ] && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done

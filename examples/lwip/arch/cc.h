@@ -3,7 +3,7 @@
 #define ARCH_CC_H
 #include <stdint.h>
 #include <stdlib.h>
-unsigned lwip_port_random(void);         /* for the numbers and ports of questions to a name server: not to be guessed */
+unsigned lwip_port_random(void);         /* for what a question to a name server carries: not to be guessed */
 void board_exit(int status);
 #define LWIP_NO_UNISTD_H       1
 #define LWIP_NO_CTYPE_H        1
