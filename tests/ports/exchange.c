@@ -2,6 +2,7 @@
    build/mock_server; says what came. C99 and C++11, so that every compiler and every way to include can be given it:
      -DEXCHANGE_IMPLEMENTATION   the file holds the implementation
      -DEXCHANGE_STATIC           ... with every function static
+     -DEXCHANGE_PEM              the library reads no files: CA_FILE is read here
      -DEXCHANGE=name             the function is called so, and there is no main() */
 #if defined(EXCHANGE_STATIC)
 #define LLM_OPENAI_STATIC
@@ -60,7 +61,17 @@ int EXCHANGE(const char *url, const char *ca_file) {
     int calls = 0, events = 0, failed;
     config.api_key = "key-of-the-exchange";
     config.base_url = url;
+#ifdef EXCHANGE_PEM
+    {
+        static char pem[65536];
+        FILE *f = fopen(ca_file, "rb");
+        if (f == NULL || fread(pem, 1, sizeof pem - 1, f) == 0) return 2;
+        fclose(f);
+        config.ca_pem = pem;
+    }
+#else
     config.ca_file = ca_file;
+#endif
     config.model = "gpt-4o-mini";
     if (llm_client_new(&client, &config, &error) != LLM_OK) {
         printf("%s: %s\n", llm_status_name(error.status), error.message);

@@ -1,0 +1,3 @@
+/* a stand-in for ESP-IDF's: microseconds since boot */
+#include <stdint.h>
+int64_t esp_timer_get_time(void);

@@ -1,0 +1,2 @@
+/* a stand-in for FreeRTOS's */
+void vTaskDelay(TickType_t ticks);

@@ -1,0 +1,2 @@
+#include <sys/time.h>
+#define LWIP_RAND() 4u

@@ -1,0 +1,8 @@
+/* lwipopts.h - to compile the component against lwIP's own headers, with BSD sockets as ESP-IDF has them. */
+#define NO_SYS                    0
+#define LWIP_SOCKET               1
+#define LWIP_NETCONN              1
+#define LWIP_DNS                  1
+#define LWIP_COMPAT_SOCKETS       1
+#define LWIP_POSIX_SOCKETS_IO_NAMES 1
+#define LWIP_TIMEVAL_PRIVATE      0
