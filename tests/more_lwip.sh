@@ -79,8 +79,8 @@ if [ -s "$T/x" ]; then bad "a heap, printf() or rand() is linked" "$T/x"; else o
     echo "figure lwip.stack $stack"
     echo "figure lwip.ram $ram"
 }
-at_most flash "$flash" 116000
-at_most "RAM in all" "$ram" 56000
+at_most flash "$flash" 113000
+at_most "RAM in all" "$ram" 54500
 
 # ---- connections that do not last
 good "the server closes after each answer" "exchange

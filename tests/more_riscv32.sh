@@ -65,7 +65,7 @@ if grep -q 'LLM_ERR_TLS' "$T/out"; then ok; else bad "a server that is not trust
     echo "figure rv32.ram $ram_0"
     echo "figure rv32.ram_small $ram_837"
 }
-at_most "flash" "$flash" 108000
+at_most "flash" "$flash" 105000
 at_most "stack" "$stack" 6000
 at_most "RAM in all, records of 16 KiB" "$ram_0" 36000
 at_most "RAM in all, records of 512 bytes" "$ram_837" 23500
