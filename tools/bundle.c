@@ -21,6 +21,7 @@
  *   - The T0 interpreters share one context type: upstream reads one struct type through another, which
  *     separate object files hide and one translation unit does not.
  *   - C++ gets the pointer casts that C does without.
+ *   - Cortex-M0, M3 and M23 get the code whose time does not depend on secrets there (short_products below).
  *   - The largest curve is P-384 where LLM_TLS_SMALL says that there is no P-521.
  *   - Comments go, except those that mark a case that falls through. The licence is kept.
  */
@@ -1666,6 +1667,20 @@ static void limit_curves(text *out) {
     add(out, rest + sizeof size - 1);
 }
 
+/* Cortex-M0, M0+ and M23 have no multiplication of 32 by 32 bits to 64, and that of the M3 takes a time that depends on
+   the numbers. BearSSL's code with shorter products is for them; it takes no more room. */
+static const char short_products[] =
+    "#if !defined(LLMI_BR_LOMUL) && (defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_7M__) || \\\n"
+    "                                defined(__ARM_ARCH_8M_BASE__))\n"
+    "#define LLMI_BR_LOMUL 1\n"
+    "#endif\n";
+
+static void print_limited(text *out, const char *root, int all) {
+    add(out, short_products);
+    print_bearssl(out, root, all);
+    limit_curves(out);
+}
+
 static void bundle_header(text *out, const char *path, const char *root) {
     const char *s = read_file(path), *top, *rest, *middle, *bottom;
     tokens t;
@@ -1685,8 +1700,7 @@ static void bundle_header(text *out, const char *path, const char *root) {
     }
     add_renamed(out, top, NULL);
     add(out, "\n");
-    print_bearssl(out, root, 0);
-    limit_curves(out);
+    print_limited(out, root, 0);
     add_renamed(out, middle, NULL);
     add(out, "\n");
     print_undefs(out);
@@ -1700,7 +1714,7 @@ static void bundle_all(text *out, const char *root) {
         sources[i].keep = 1;
     }
     add(out, "#ifndef BEARSSL_ALL_H\n#define BEARSSL_ALL_H\n");
-    print_bearssl(out, root, 1);
+    print_limited(out, root, 1);
     add(out, "#endif\n");
 }
 
