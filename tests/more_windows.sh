@@ -76,16 +76,15 @@ three_args=
 refuses "the store, before" ec "$wine" "$T/three.exe"
 # add CERT [OID]
 add() {
-    openssl x509 -in "data/pki/root-$1.pem" -outform der -out "$T/$1.der"
+    openssl x509 -in "data/pki/$1.pem" -outform der -out "$T/$1.der"
     "$wine" "$T/addroot.exe" "$T/$1.der" $2 > "$T/out" 2>&1 || bad "the store: $1 is not taken" "$T/out"
 }
-add ec 1.3.6.1.5.5.7.3.3
-refuses "the store, a CA for programs" ec "$wine" "$T/three.exe"
-add ec 1.3.6.1.5.5.7.3.1
+add root-rsa 1.3.6.1.5.5.7.3.3
+refuses "the store, a CA for programs" rsa "$wine" "$T/three.exe"
+add root-ec 1.3.6.1.5.5.7.3.1
 three "the store, a CA for servers" ec "$wine" "$T/three.exe"
-add ec ""
-add rsa ""
-for cert in ec rsa; do three "the store" $cert "$wine" "$T/three.exe"; done
+add self-signed ""
+three "the store, no word on what it is for" self-signed "$wine" "$T/three.exe"
 refuses "the store, another CA" unknown-ca "$wine" "$T/three.exe"
 
 # ---- hooks and suites
