@@ -498,7 +498,7 @@ static unsigned long long must(const f_scenario *s, int driver) {
     if (driver != POLL) kinds |= K_BIT(K_POLL);
     if (s->config == config) {
         kinds |= K_BIT(K_RANDOM) | K_BIT(K_FILE) | K_BIT(K_CLOSE);
-        if (driver != BLOCK) kinds |= K_BIT(K_EPOLL_CREATE) | K_BIT(K_EPOLL_CTL);
+        if (driver != BLOCK && LLMI_HAS_EPOLL) kinds |= K_BIT(K_EPOLL_CREATE) | K_BIT(K_EPOLL_CTL);
     }
     return kinds;
 }
