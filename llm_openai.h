@@ -101,12 +101,13 @@
        void *, NULL = no memory. old and n are what was asked for. n > 0, p is never NULL. Not called with
        config.memory.
    LLM_NO_MALLOC                                                            presence: no default, config.memory only
-   LLM_NOW_MS(ctx), LLM_UNIX_TIME(ctx), LLM_SLEEP_MS(ctx, ms)               default: clock_gettime, time, nanosleep
+   LLM_NOW_MS(ctx), LLM_UNIX_TIME(ctx), LLM_SLEEP_MS(ctx, ms)               default: clock_gettime, time, nanosleep;
+                                                                            of Windows: see WINDOWS
        uint64_t of a clock that never goes back (extend a counter that wraps); int64_t seconds since 1970, 0 = there
        is no clock; waits about ms > 0 milliseconds, and may return early.
    LLM_RANDOM(ctx, buf, n)                                                  default: getrandom, /dev/urandom
        int, 1 = all n bytes are filled from a cryptographic source, 0 = they are not: the call fails. No default
-       elsewhere.
+       elsewhere but on Windows.
    LLM_GETENV(ctx, name)                                                    default: getenv
        const char *, NULL = not set. LLM_NO_ENV: always NULL.
    LLM_FILE_READ(ctx, path, offset, buf, n)                                 default: open, pread, close
@@ -208,7 +209,8 @@
    WINDOWS
    Every hook has its default there too: Winsock, BCryptGenRandom, GetTickCount64, CreateFileA (paths are in the ANSI
    code page, as argv and getenv() give them). Where nothing else says whom to trust, it is who stands in the user's
-   certificate store ROOT and may vouch for servers. Windows puts some roots there only when one of its own programs
+   certificate store ROOT, not in Disallowed, and may vouch for servers; a root that Windows trusts for older
+   certificates only is not taken. Windows puts some roots there only when one of its own programs
    first meets them: with a CA file of your own you know what you trust. Tested under Wine; MSVC was not tried.
 
    PROXIES
@@ -4534,10 +4536,11 @@ LLMI_FN int llmi_net_poll(llmi_pollfd *p, int n, int ms) {
     for (i = 0; i < n; i++) {
         p[i].revents = 0;
         if (p[i].fd < 0) continue;
-        if (p[i].events & LLMI_POLLIN) FD_SET(LLMI_SOCKET(p[i].fd), &set[0]);
-        if (p[i].events & LLMI_POLLOUT) FD_SET(LLMI_SOCKET(p[i].fd), &set[1]);
-        FD_SET(LLMI_SOCKET(p[i].fd), &set[2]);
         some = 1;
+        if (p[i].events & LLMI_POLLIN) FD_SET(LLMI_SOCKET(p[i].fd), &set[0]);
+        if ((p[i].events & LLMI_POLLOUT) == 0) continue;
+        FD_SET(LLMI_SOCKET(p[i].fd), &set[1]);
+        FD_SET(LLMI_SOCKET(p[i].fd), &set[2]);        /* of the others it would tell urgent data, which nobody reads */
     }
     t.tv_sec = ms / 1000;
     t.tv_usec = ms % 1000 * 1000;
@@ -5267,18 +5270,28 @@ LLMI_FN void llmi_resolv_system(void *ctx, llmi_resolv *r) {
     union { uint64_t align; IP_ADAPTER_ADDRESSES first; char bytes[16 * 1024]; } list;
     const IP_ADAPTER_ADDRESSES *a;
     const IP_ADAPTER_DNS_SERVER_ADDRESS *d;
+    IP_ADAPTER_ADDRESSES *first = &list.first;
+    ULONG result;
     ULONG size = sizeof list, skip = GAA_FLAG_SKIP_UNICAST | GAA_FLAG_SKIP_ANYCAST | GAA_FLAG_SKIP_MULTICAST |
                  GAA_FLAG_SKIP_FRIENDLY_NAME;
     (void)ctx;
-    if (GetAdaptersAddresses(AF_UNSPEC, skip, NULL, &list.first, &size) != NO_ERROR) return;
-    for (a = &list.first; a != NULL; a = a->Next) {
+    result = GetAdaptersAddresses(AF_UNSPEC, skip, NULL, first, &size);
+    if (result == ERROR_BUFFER_OVERFLOW) {     /* many interfaces */
+        first = (IP_ADAPTER_ADDRESSES *)HeapAlloc(GetProcessHeap(), 0, size);
+        if (first == NULL) return;
+        result = GetAdaptersAddresses(AF_UNSPEC, skip, NULL, first, &size);
+    }
+    for (a = result == NO_ERROR ? first : NULL; a != NULL; a = a->Next) {
         for (d = a->OperStatus == IfOperStatusUp ? a->FirstDnsServerAddress : NULL; d != NULL; d = d->Next) {
             llmi_ip ip;
+            int i = 0;
             if (!llmi_ip_from(&ip, d->Address.lpSockaddr)) continue;
             if (ip.v6 && ip.bytes[0] == 0xFE && (ip.bytes[1] & 0xC0) == 0xC0) continue;
-            if (r->servers < LLMI_DNS_SERVERS) r->server[r->servers++] = ip;
+            while (i < r->servers && memcmp(&r->server[i], &ip, sizeof ip) != 0) i++;
+            if (i == r->servers && i < LLMI_DNS_SERVERS) r->server[r->servers++] = ip;
         }
     }
+    if (first != &list.first) (void)HeapFree(GetProcessHeap(), 0, first);
 }
 #endif
 
@@ -6200,17 +6213,17 @@ LLMI_FN int llmi_cert_below(const char *host, const unsigned char *name, size_t 
 LLMI_FN int llmi_cert_base_ok(const unsigned char *p, size_t n) {
     size_t i;
     for (i = 0; i < n; i++) {
-        if (!llmi_cert_name_byte(llmi_lower(p[i])) || (p[i] == '.' && i + 1 == n)) return 0;
+        if (!llmi_cert_name_byte(llmi_lower(p[i]))) return 0;
+        if (p[i] == '.' && (i + 1 == n || p[i + 1] == '.')) return 0;
     }
     return 1;
 }
 
-/* One base of nameConstraints: is the host in it? Another form than the host's says nothing of it; names of mail and
-   URI are never believed, so their bounds do not matter. */
+/* One base of nameConstraints: is the host in it? A name says nothing of an address, nor the other way round; of other
+   forms it is not known whether the certificate keeps to them. */
 LLMI_FN void llmi_cert_constraint(llmi_cert *c) {
     size_t i;
     int in;
-    if (c->tag == 0x81 || c->tag == 0x86) return;
     if (c->tag == 0x82 && c->val_len <= sizeof c->val && llmi_cert_base_ok(c->val, (size_t)c->val_len)) {
         if (c->ip_len > 0 || c->name == NULL) return;
         in = llmi_cert_below(c->name, c->val, (size_t)c->val_len);
@@ -6830,10 +6843,41 @@ LLMI_FN llm_status llmi_trust_env(llmi_tls_shared *s, const char *path, llm_erro
 }
 
 #if LLMI_HAS_STORE
+/* Is serverAuth in this list of purposes (DER), which Windows has put beside a certificate? 1 also where it cannot be
+   read, fallback where there is none. */
+LLMI_FN int llmi_trust_store_names(const CERT_CONTEXT *cert, DWORD property, int fallback) {
+    unsigned char list[1024];
+    DWORD n = sizeof list, i;
+    if (!CertGetCertificateContextProperty(cert, property, list, &n)) {
+        return GetLastError() == (DWORD)CRYPT_E_NOT_FOUND ? fallback : 1;
+    }
+    for (i = 0; i + 10 <= n; i++) {
+        if (memcmp(list + i, "\x06\x08\x2B\x06\x01\x05\x05\x07\x03\x01", 10) == 0) return 1;
+    }
+    return 0;
+}
+
+/* Distrusted roots stay in the store, with a mark: disallowed since a date (104), for some purposes (122), for
+   certificates issued after a date (126, for the purposes in 127 or all). After which date does not matter here. */
+LLMI_FN int llmi_trust_store_marked(const CERT_CONTEXT *cert) {
+    DWORD n;
+    if (CertGetCertificateContextProperty(cert, 104, NULL, &n) || llmi_trust_store_names(cert, 122, 0)) return 1;
+    return CertGetCertificateContextProperty(cert, 126, NULL, &n) && llmi_trust_store_names(cert, 127, 1);
+}
+
 /* Some roots of the store are there to sign programs or mail: one that says for what must name TLS servers. */
-LLMI_FN int llmi_trust_store_serves(const CERT_CONTEXT *cert) {
+LLMI_FN int llmi_trust_store_serves(const CERT_CONTEXT *cert, HCERTSTORE disallowed) {
     union { CERT_ENHKEY_USAGE usage; char bytes[2048]; } u;
+    const CERT_CONTEXT *twin = NULL;
     DWORD size = sizeof u, i;
+    if (llmi_trust_store_marked(cert)) return 0;
+    if (disallowed != NULL) {
+        twin = CertFindCertificateInStore(disallowed, X509_ASN_ENCODING, 0, CERT_FIND_EXISTING, cert, NULL);
+    }
+    if (twin != NULL) {
+        (void)CertFreeCertificateContext(twin);
+        return 0;
+    }
     if (!CertGetEnhancedKeyUsage(cert, 0, &u.usage, &size)) return GetLastError() == (DWORD)CRYPT_E_NOT_FOUND;
     if (u.usage.cUsageIdentifier == 0) return GetLastError() == (DWORD)CRYPT_E_NOT_FOUND;   /* any; else none */
     for (i = 0; i < u.usage.cUsageIdentifier; i++) {
@@ -6845,40 +6889,44 @@ LLMI_FN int llmi_trust_store_serves(const CERT_CONTEXT *cert) {
 
 /* The certificate with this number, walked; 0: it is not there. The store is opened each time, as a file would be. */
 LLMI_FN int llmi_trust_store_fetch(size_t number, llmi_cert *c) {
-    HCERTSTORE store = CertOpenSystemStoreA(0, "ROOT");
+    HCERTSTORE store = CertOpenSystemStoreA(0, "ROOT"), disallowed;
     const CERT_CONTEXT *cert = NULL;
     size_t i;
     int ok = 0;
     if (store == NULL) return 0;
+    disallowed = CertOpenSystemStoreA(0, "Disallowed");
     for (i = 0; (cert = CertEnumCertificatesInStore(store, cert)) != NULL; i++) {
         if (i < number) continue;
-        ok = llmi_cert_walk(c, cert->pbCertEncoded, cert->cbCertEncoded);
+        ok = llmi_trust_store_serves(cert, disallowed) && llmi_cert_walk(c, cert->pbCertEncoded, cert->cbCertEncoded);
         (void)CertFreeCertificateContext(cert);
         break;
     }
+    if (disallowed != NULL) (void)CertCloseStore(disallowed, 0);
     (void)CertCloseStore(store, 0);
     return ok;
 }
 
 /* Indexes the store. *found: certificates, -1 = it cannot be opened. */
 LLMI_FN llm_status llmi_trust_index_store(llmi_tls_shared *s, int *found, llm_error *e) {
-    HCERTSTORE store = CertOpenSystemStoreA(0, "ROOT");
+    HCERTSTORE store = CertOpenSystemStoreA(0, "ROOT"), disallowed;
     const CERT_CONTEXT *cert = NULL;
     llm_status status = LLM_OK;
     size_t i;
     *found = -1;
     if (store == NULL) return LLM_OK;
+    disallowed = CertOpenSystemStoreA(0, "Disallowed");
     s->kind = LLMI_TRUST_STORE;
     for (i = 0; (cert = CertEnumCertificatesInStore(store, cert)) != NULL; i++) {
         llmi_cert c;
         llmi_cert_init(&c);
         c.light = 1;
         if (!llmi_cert_walk(&c, cert->pbCertEncoded, cert->cbCertEncoded)) continue;
-        if (!llmi_trust_store_serves(cert) || llmi_trust_put(s, &c, i)) continue;
+        if (!llmi_trust_store_serves(cert, disallowed) || llmi_trust_put(s, &c, i)) continue;
         (void)CertFreeCertificateContext(cert);
         status = llmi_fail_memory(e);
         break;
     }
+    if (disallowed != NULL) (void)CertCloseStore(disallowed, 0);
     (void)CertCloseStore(store, 0);
     *found = (int)s->index_count;
     if (status != LLM_OK || *found == 0) llmi_trust_clear(s);
@@ -7029,7 +7077,7 @@ typedef enum llmi_tls_why {
 #define LLMI_TLS_CHAIN   15     /* certificates of a server: each costs a signature, and it is the server that asks */
 #ifdef LLM_TLS_SMALL
 #define LLMI_TLS_ANCHORS 2      /* with one subject but different keys */
-#define LLMI_TLS_STORE   1280   /* their names and keys: two RSA-4096 keys and a name of 200 bytes */
+#define LLMI_TLS_STORE   1280   /* their names and keys: two RSA-4096 keys and names of 110 bytes */
 #else
 #define LLMI_TLS_ANCHORS 4
 #define LLMI_TLS_STORE   2304
@@ -7623,11 +7671,11 @@ LLMI_FN int llmi_tls_closed_clean(llmi_tls *t) {
     return t->client.eng.shutdown_recv && br_ssl_engine_last_error(&t->client.eng) == BR_ERR_OK;
 }
 
-/* The handshake is over: there is no other one (BR_OPT_NO_RENEGOTIATION). */
-LLMI_FN void llmi_tls_opened(llmi_tls *t) {
+/* The server encrypts: its certificate was used, and there is no other handshake (BR_OPT_NO_RENEGOTIATION). Of a resumed
+   session the answer may stand right behind its Finished, so the buffer has to have its full length by then. */
+LLMI_FN void llmi_tls_drop_x509(llmi_tls *t) {
     llmi_tls_shared *s = t->shared;
     int shares = llmi_tls_shares(s);
-    t->opened = 1;
     if (t->x509 == NULL || (!shares && s->mem->pool == NULL)) return;
     llmi_wipe(t->x509, sizeof *t->x509);
     t->x509 = NULL;
@@ -7643,7 +7691,8 @@ LLMI_FN void llmi_tls_opened(llmi_tls *t) {
 
 LLMI_FN llmi_tls_state llmi_tls_get_state(llmi_tls *t) {
     unsigned s = br_ssl_engine_current_state(&t->client.eng);
-    if (!t->opened && (s & (BR_SSL_SENDAPP | BR_SSL_RECVAPP)) != 0) llmi_tls_opened(t);
+    if (t->client.eng.incrypt) llmi_tls_drop_x509(t);
+    if ((s & (BR_SSL_SENDAPP | BR_SSL_RECVAPP)) != 0) t->opened = 1;
     if (br_ssl_engine_last_error(&t->client.eng) != BR_ERR_OK) return LLMI_TLS_FAILED;
     if ((s & BR_SSL_RECVAPP) != 0) return LLMI_TLS_OPEN;
     if (t->client.eng.shutdown_recv || s == BR_SSL_CLOSED) return LLMI_TLS_CLOSED;
@@ -7959,7 +8008,7 @@ LLMI_FN int llmi_tls_say_why(llm_text *t, const llmi_tls_x509 *x, int err, const
 
 LLMI_FN void llmi_tls_say(llm_text *t, const llmi_tls *tls, int err, const char *host) {
     const llmi_tls_x509 *x = tls->x509;
-    int proven = tls->opened || (x != NULL && x->done);
+    int proven = tls->opened || x == NULL || x->done;
     const llmi_tls_text *row;
     const char *colon, *end;
     if (x != NULL && llmi_tls_say_why(t, x, err, host)) return;
@@ -8062,6 +8111,7 @@ LLMI_FN double llmi_price_usd(int64_t pico) {
     int shift = 0, half;
     double d;
     if (pico <= 0) return pico < 0 ? -1.0 : 0.0;
+    if (sizeof d != sizeof m) return (double)pico / 1e12;    /* no IEEE 754 of 64 bits, as on AVR */
     m = (uint64_t)pico / one;
     rest = (uint64_t)pico % one;
     for (; m < top; shift++) {
@@ -10565,15 +10615,13 @@ LLMI_FN int llmi_conn_closed_clean(llmi_conn *n) {
 
 #define LLMI_LAST_BYTES_MS 100     /* so long they are waited for: less than a new connection over a slow line takes */
 
-/* Reads the last bytes of an answer that was left early (the final chunk, say), if they are there, or come while the
-   caller waits: a slow line brings them later than [DONE]. 1 = the connection stands right before the next answer;
+/* Reads the last bytes of an answer that was left early (the final chunk, say), if they are there or come within
+   wait_ms: a slow line brings them later than [DONE]. 1 = the connection stands right before the next answer;
    -1 = they are still on their way; 0 = it is of no more use. */
 LLMI_FN int llmi_conn_drained(llm_client *c, llmi_conn *n, int wait_ms) {
-    uint64_t until = 0, now;
+    uint64_t until = wait_ms > 0 ? LLM_NOW_MS(c->mem.ctx) + (uint64_t)wait_ms : 0, now;
     int drained = 0, rounds = 0, left;
     size_t len;
-    if (wait_ms > LLMI_LAST_BYTES_MS) wait_ms = LLMI_LAST_BYTES_MS;
-    if (wait_ms > 0 && n->draining == 1) until = LLM_NOW_MS(c->mem.ctx) + (uint64_t)wait_ms;   /* the first time only */
     while (n->draining) {
         const char *start = llmi_conn_peek(n, &len), *p = start;
         switch (llmi_http_next(&n->http, &p, start + len)) {
@@ -10582,7 +10630,7 @@ LLMI_FN int llmi_conn_drained(llm_client *c, llmi_conn *n, int wait_ms) {
         case LLMI_HTTP_MORE:
             if (len > 0) break;
             now = until > 0 ? LLM_NOW_MS(c->mem.ctx) : 0;
-            left = now >= until ? 0 : until - now < (uint64_t)wait_ms ? (int)(until - now) : wait_ms;
+            left = now < until && until - now <= (uint64_t)wait_ms ? (int)(until - now) : 0;   /* a clock may go back */
             if (rounds > 4) return 0;
             if (left == 0 && drained) return ++n->draining > 8 ? 0 : -1;
             if (llmi_conn_fill(c, n, left, &drained) == 0 && left == 0) return ++n->draining > 8 ? 0 : -1;
@@ -10602,20 +10650,29 @@ LLMI_FN int llmi_conn_drained(llm_client *c, llmi_conn *n, int wait_ms) {
     return 1;
 }
 
-/* A kept connection that is still good, or NULL. One whose last bytes are on their way stays for a later call. */
+/* A kept connection that is still good, or NULL. One whose last bytes are on their way stays for a later call; if there
+   is no other, a caller that waits waits for the youngest such, once. */
 LLMI_FN llmi_conn *llmi_conn_reuse(llm_client *c, int wait_ms) {
-    llmi_conn **at = &c->idle, *n;
+    llmi_conn **at = &c->idle, **late = NULL, *n;
+    int drained, wait = 0;
     while ((n = *at) != NULL) {
-        int drained = llmi_conn_drained(c, n, wait_ms);
+        int first = n->draining == 1;
+        drained = llmi_conn_drained(c, n, wait);
         if (drained < 0) {
+            if (first && late == NULL) late = at;
             at = &n->next;
-            continue;
+        } else {
+            *at = n->next;
+            c->idle_count--;
+            n->next = NULL;
+            if (drained) return n;
+            llmi_conn_free(c, n);
         }
-        *at = n->next;
-        c->idle_count--;
-        n->next = NULL;
-        if (drained) return n;
-        llmi_conn_free(c, n);
+        if (wait > 0) break;
+        if (*at == NULL && late != NULL && wait_ms > 0) {
+            at = late;
+            wait = wait_ms < LLMI_LAST_BYTES_MS ? wait_ms : LLMI_LAST_BYTES_MS;
+        }
     }
     return NULL;
 }
@@ -11127,11 +11184,10 @@ LLMI_FN llmi_step llmi_step_start(llm_call *call, int wait_ms) {
     llmi_http_init(&n->http);
     call->conn = n;
     call->drained = 0;
-    call->state_since = llmi_now(c);
+    call->state_since = call->last_byte = llmi_now(c);
     call->state = LLMI_CALL_OPEN;
     if (n->requests > 0) {
         if (!llmi_call_write_head(call, 0)) return llmi_call_fail_now(call);
-        call->last_byte = call->state_since;
         call->state = LLMI_CALL_SEND;
     }
     return LLMI_STEP_AGAIN;
@@ -12211,7 +12267,8 @@ LLMI_FN void llmi_loop_add_usage(struct llmi_loop *l, const llmi_reply *r) {
     sum->known &= u->known;
     memcpy(sum->service_tier, u->service_tier, sizeof sum->service_tier);
     if (u->cost_source < sum->cost_source) sum->cost_source = u->cost_source;
-    llmi_loop_sum(&l->cost_pico, r->cost_pico);
+    if (l->cost_pico < 0 || r->cost_pico < 0) l->cost_pico = -1;
+    else llmi_loop_sum(&l->cost_pico, r->cost_pico);
     sum->cost_usd = sum->cost_source == LLM_COST_UNKNOWN ? 0.0 : llmi_price_usd(l->cost_pico);
 }
 

@@ -47,7 +47,7 @@ static int dns_match(const uint8_t *p, size_t n, const char *name) {
     return name != NULL && n - 1 == strlen(name) && strncasecmp((const char *)p + 1, name, n - 1) == 0;
 }
 
-/* nameConstraints (RFC 5280 4.2.1.10): 1 if they do not allow the host, speak of more than names, addresses, mail and URI,
+/* nameConstraints (RFC 5280 4.2.1.10): 1 if they do not allow the host, speak of more than names and addresses,
    or have a base that no name can be in. */
 static int ref_constraints(const uint8_t *p, const uint8_t *end, const char *name, const unsigned char *ip, size_t ip_len) {
     el list, tree, base;
@@ -61,10 +61,10 @@ static int ref_constraints(const uint8_t *p, const uint8_t *end, const char *nam
             const uint8_t *t = tree.p;
             int match = 1, own = 0;
             if (!el_next(&t, tree.p + tree.n, &base)) return 1;
-            if (base.tag == 0x81 || base.tag == 0x86) continue;
             if (base.tag != 0x82 && base.tag != 0x87) return 1;
             for (i = 0; base.tag == 0x82 && i < base.n; i++) {
                 if (!isalnum(base.p[i]) && strchr("-_.", base.p[i]) == NULL) return 1;
+                if (base.p[i] == '.' && i + 1 < base.n && base.p[i + 1] == '.') return 1;
             }
             if (base.tag == 0x82 && base.n > 0 && (base.p[base.n - 1] == '.' || memchr(base.p, 0, base.n) != NULL)) return 1;
             if (base.tag == 0x82 && ip_len == 0) {

@@ -121,7 +121,7 @@ static int once(int port, const char *host, const char *path) {
         br_ssl_session_parameters p;
         br_ssl_engine_get_session_parameters(&t->client.eng, &p);
         printf("ok %lu %lu %s %s %04x\n", bytes, sum, llmi_tls_closed_clean(t) ? "clean" : "cut",
-               t->x509.depth == 0 ? "resumed" : "full", (unsigned)p.cipher_suite);
+               t->x509->depth == 0 ? "resumed" : "full", (unsigned)p.cipher_suite);
         llmi_tls_close(t);
         (void)send_all(t, fd);
     }

@@ -260,7 +260,7 @@ def make():
         "dir": nc([person]), "mail": nc([tlv(0x81, b"case.test")]), "not-mail": nc((), [tlv(0x81, b"case.test")]),
         "min": nc([seq(dns(b"case.test"), tlv(0x80, b"\x01"))]), "long": nc([dns(b"a." * 40 + HOST)]),
         "uri": nc([tlv(0x86, b"other.test")], [tlv(0x86, b"case.test")]), "star": nc((), [dns(b"*.case.test")]),
-        "root-dot": nc((), [dns(b"case.test.")]), "only-dot": nc((), [dns(b".")]), "no-base": nc((), [seq()]),
+        "root-dot": nc((), [dns(b"case.test.")]), "only-dot": nc((), [dns(b".")]), "two-dots": nc((), [dns(b"case..test")]), "no-base": nc((), [seq()]),
         "no-list": ext("2.5.29.30", seq(tlv(0xA1)), True), "empty": ext("2.5.29.30", seq(), True),
     }.items():
         inter("nc-" + n, "r", exts=CA + [e]); leaf("by-nc-" + n, "nc-" + n)
