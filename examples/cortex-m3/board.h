@@ -32,7 +32,7 @@ uint32_t board_stack_peak(void);
 #define LLM_NO_PRICING
 #define LLM_NO_PROXY
 #define LLM_NO_MESSAGES                        /* 18 kB; without it errors say what to do */
-#define LLM_TLS_SMALL                          /* 10 kB, and 8 kB of RAM */
+#define LLM_TLS_SMALL                          /* 14 kB, and 6 kB of RAM */
 #define LLM_READ_SIZE 256
 #define LLM_MEMO_SIZE 1
 #ifndef LLM_NET_CONN                           /* ../lwip has a network instead of the pipe */
