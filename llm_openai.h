@@ -7671,8 +7671,8 @@ LLMI_FN int llmi_tls_closed_clean(llmi_tls *t) {
     return t->client.eng.shutdown_recv && br_ssl_engine_last_error(&t->client.eng) == BR_ERR_OK;
 }
 
-/* The server encrypts: its certificate was used, and there is no other handshake (BR_OPT_NO_RENEGOTIATION). Of a resumed
-   session the answer may stand right behind its Finished, so the buffer has to have its full length by then. */
+/* The server encrypts: its certificate was used, and there is no other handshake (BR_OPT_NO_RENEGOTIATION). In a
+   resumed session the answer may stand right behind its Finished: the buffer has its full length by then. */
 LLMI_FN void llmi_tls_drop_x509(llmi_tls *t) {
     llmi_tls_shared *s = t->shared;
     int shares = llmi_tls_shares(s);

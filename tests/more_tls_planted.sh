@@ -29,7 +29,11 @@ plant name-wild-tld "wildcards below a top-level domain" \
 plant name-wild-last "hashing goes on behind the last byte" \
     's/m->do_mhash = \(unsigned char\)!last/m->do_mhash = 1/'
 plant eku-client "extendedKeyUsage is not looked at" \
-    's/& LLMI_EXT_EKU\) != 0 && !c->eku_ok/\& LLMI_EXT_EKU) != 0 \&\& 0/'
+    's/& LLMI_EXT_EKU\) != 0 && !c->eku_ok\) llmi_x509_refuse/\& LLMI_EXT_EKU) != 0 \&\& 0) llmi_x509_refuse/'
+plant eku-root-client "extendedKeyUsage of an anchor is not looked at" \
+    's/& LLMI_EXT_EKU\) != 0 && !c->eku_ok\) return/\& LLMI_EXT_EKU) != 0 \&\& 0) return/'
+plant ca-no-sign-root "keyUsage of an anchor is not looked at" 's/if \(c->no_sign\) return LLMI_WHY_NO_SIGN;//'
+plant nc-star "a base that is no name is taken" 's/&& llmi_cert_base_ok\([^)]*\)[^)]*\)//'
 plant eku-critical "the byte that is shown is hashed" \
     's/br_multihash_update\(&m->mhash, &b, 1\)/br_multihash_update(\&m->mhash, \&shown, 1)/'
 plant nc-other "nameConstraints are not looked at" \
