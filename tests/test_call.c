@@ -908,6 +908,39 @@ static void test_keep_alive(void) {
         CHECK_INT(sc.opens, i == 0 || i == 2 ? 1 : 2);
         clean(c);
     }
+    /* two that are both late: one is waited for, and no longer than the caller waits or 100 ms */
+    for (i = 0; i < 2; i++) {
+        static const int waits[] = {10, -1}, most[] = {10, 100};
+        llm_call *call[2];
+        llm_event ev;
+        llm_request r = sc_hi();
+        uint64_t before;
+        sc_reset();
+        for (k = 0; k < 2; k++) {
+            sc_conn();
+            sc_await();
+            sc_give(SC_SSE_HEAD, -1);
+            sc_chunk_s(SC_DELTA("x") SC_STOP SC_DONE);
+            sc_pause(2000);
+            sc_give("0\r\n\r\n", -1);
+        }
+        sc_conn();
+        sc_stream(SC_DELTA("x") SC_STOP SC_DONE);
+        c = sc_client(NULL);
+        for (k = 0; k < 2; k++) {
+            CHECK_INT(llm_start(c, &r, &call[k]), LLM_OK);
+            CHECK_INT(llm_next(call[k], &ev, 0), LLM_OK);
+        }
+        for (k = 0; k < 2; k++) CHECK_INT(sc_drive(call[k], NULL, NULL, NULL), LLM_OK);
+        CHECK_INT(c->idle_count, 2);
+        before = sc.now;
+        CHECK_INT(llm_start(c, &r, &call[0]), LLM_OK);
+        CHECK_INT(llm_next(call[0], &ev, waits[i]), LLM_OK);
+        CHECK(sc.now - before >= (uint64_t)most[i] && sc.now - before <= (uint64_t)most[i] + 1);
+        CHECK_INT(sc_drive(call[0], NULL, NULL, NULL), LLM_OK);
+        CHECK_INT(sc.opens, 3);
+        clean(c);
+    }
     /* bytes behind an answer never become the next one: a whole answer in them is not taken */
     for (i = 0; i < 2; i++) {
         sc_reset();

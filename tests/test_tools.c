@@ -521,6 +521,24 @@ static void test_choice_and_usage(void) {
         CHECK_INT(o.usage.cost_source, LLM_COST_UNKNOWN);
         finish(&x, &o);
     }
+    { /* a model without a price in every round; counts that do not fit are the largest number, not a negative one */
+        tools x;
+        llm_response o;
+        llm_request r = setup(&x);
+        r.model = "nobody-knows-this-one";
+        sc_answer(200, "",
+                  "{\"model\":\"nobody-knows-this-one\",\"choices\":[{\"message\":{\"tool_calls\":[" CALL(
+                      "c1", "now", "{}") "]}}],\"usage\":{\"prompt_tokens\":9223372036854775807,\"completion_tokens\":1}}");
+        sc_answer(200, "",
+                  "{\"model\":\"nobody-knows-this-one\",\"choices\":[{\"message\":{\"content\":\"x\"},"
+                  "\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":2,\"completion_tokens\":3}}");
+        CHECK_INT(llm_chat_with_tools(x.client, &r, 0, NULL, NULL, &o), LLM_OK);
+        CHECK_INT(o.usage.cost_source, LLM_COST_UNKNOWN);
+        CHECK(o.usage.cost_usd == 0.0);
+        CHECK(o.usage.input_tokens == INT64_MAX);
+        CHECK_INT(o.usage.output_tokens, 4);
+        finish(&x, &o);
+    }
 }
 
 static void test_usage_errors(void) {
