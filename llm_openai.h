@@ -6947,8 +6947,9 @@ LLMI_FN llm_status llmi_trust_default(llmi_tls_shared *s, llm_error *e) {
         s->path = files[i];
         status = llmi_trust_index_pem(s, LLMI_TRUST_FILE, &found, e);
         if (status != LLM_OK || found > 0) return status;
-        if (!LLMI_HAS_MESSAGES) continue;
-        llmi_text_addf(&t, "%s (%s), ", files[i], found < 0 ? "cannot be read" : "no certificate in it");
+        if (LLMI_HAS_MESSAGES) {
+            llmi_text_addf(&t, "%s (%s), ", files[i], found < 0 ? "cannot be read" : "no certificate in it");
+        }
     }
 #if LLMI_HAS_STORE
     status = llmi_trust_index_store(s, &found, e);
@@ -8121,7 +8122,7 @@ LLMI_FN double llmi_price_usd(int64_t pico) {
     }
     half = (int)(m & 1);
     m >>= 1;
-    if (half && (rest != 0 || (m & 1) != 0)) m++;
+    m += (uint64_t)half;      /* never a tie: a number of 1e-12 that has an end has it 12 bits behind the point */
     m += (uint64_t)(1023 + 52 - (shift - 1) - 1) << 52;      /* the leading bit of m adds the last 1 */
     memcpy(&d, &m, sizeof d);
     return d;
@@ -10632,8 +10633,8 @@ LLMI_FN int llmi_conn_drained(llm_client *c, llmi_conn *n, int wait_ms) {
             now = until > 0 ? LLM_NOW_MS(c->mem.ctx) : 0;
             left = now < until && until - now <= (uint64_t)wait_ms ? (int)(until - now) : 0;   /* a clock may go back */
             if (rounds > 4) return 0;
-            if (left == 0 && drained) return ++n->draining > 8 ? 0 : -1;
-            if (llmi_conn_fill(c, n, left, &drained) == 0 && left == 0) return ++n->draining > 8 ? 0 : -1;
+            if (left == 0 && (drained || llmi_conn_fill(c, n, 0, &drained) == 0)) return ++n->draining > 8 ? 0 : -1;
+            if (left > 0) (void)llmi_conn_fill(c, n, left, &drained);
             if (n->eof) return 0;
             if (left == 0 || !drained) rounds++;
             break;
