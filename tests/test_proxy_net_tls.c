@@ -6,7 +6,7 @@
 #define LLM_NET_SEND(ctx, c, p, n, ms) ((void)(ctx), (void)(c), (void)(p), (void)(ms), (long)(n))
 #define LLM_NET_RECV(ctx, c, p, n, ms) ((void)(ctx), (void)(c), (void)(p), (void)(n), (void)(ms), (long)LLM_NET_CLOSED)
 #define LLM_NET_CLOSE(ctx, c) ((void)(ctx), (void)(c))
-#define LLM_NET_WHY(ctx, c) ((void)(ctx), (void)(c), "it has expired")
+#define LLM_NET_WHY(ctx, c) ((void)(ctx), (void)(c), t_why)
 #define LLM_NOW_MS(ctx) ((void)(ctx), t_now)
 #define LLM_UNIX_TIME(ctx) ((void)(ctx), (int64_t)0)
 #define LLM_SLEEP_MS(ctx, ms) ((void)(ctx), t_now += (uint64_t)(ms))
@@ -15,6 +15,7 @@
 #include <stdint.h>
 static int dial(int *c, const char *host, int secure);
 static uint64_t t_now = 1;
+static const char *t_why = "it has expired";
 #include "t.h"
 
 static int dials, outcome = 1;
@@ -100,6 +101,8 @@ int main(void) {
     }
     test_outcome(LLM_NET_UNTRUSTED, LLM_ERR_TLS, 0, "no trusted connection to a.test port 443: it has expired");
     test_outcome(LLM_NET_FAILED, LLM_ERR_CONNECTION, 2, "cannot connect to a.test port 443: it has expired");
+    t_why = "";
+    test_outcome(LLM_NET_UNTRUSTED, LLM_ERR_TLS, 0, "no trusted connection to a.test port 443");
     test_outcome(LLM_NET_REFUSED, LLM_ERR_CONNECTION, 2, "a.test refused the connection on port 443");
     return t_done();
 }
