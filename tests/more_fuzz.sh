@@ -34,7 +34,7 @@ stream@fuzz_mem.live < FUZZ_MEMORY@s/w->reply->kept > LLM_MAX_TEXT)/0)/;/^ *#/!s
 pem@fuzz_mem.live == 0@s/llmi_mem_free(s->mem, buf, size);/(void)size;/
 x509@r.eku_ok@s/if ((c->exts & LLMI_EXT_EKU) != 0 && !c->eku_ok) llmi_x509_refuse(x, LLMI_WHY_USAGE);//
 https@a.told == 0@s/if ((c->exts & LLMI_EXT_EKU) != 0 && !c->eku_ok) llmi_x509_refuse(x, LLMI_WHY_USAGE);//
-dns@LLMI_DNS_NOT_OURS@s/n < 12 || llmi_dns_u16(p) != id)/n < 12)/
+dns@fuzz_dns.c:@s/n < 12 || llmi_dns_u16(p) != id)/n < 12)/
 END
 
 # the defect of that line: builds the fuzzer with it, and it has to report it

@@ -8,7 +8,7 @@ build=${BUILD:-$(cd .. && pwd)/build}
 hdr=${HDR:-..}
 MOCK_SERVER=${MOCK_SERVER:-$build/mock_server}
 export MOCK_SERVER
-streams=${1:-${LOAD_STREAMS:-100}} seconds=${2:-${LOAD_SECONDS:-10}} seed=${3:-${LOAD_SEED:-1}}
+streams=${1:-${LOAD_STREAMS:-100}} seconds=${2:-${LOAD_SECONDS:-2}} seed=${3:-${LOAD_SEED:-1}}
 skip() { echo "SKIPPED load: needs $1"; exit 77; }
 [ "$(uname -s)" = Linux ] || skip "Linux, for epoll and /proc"
 [ -d /proc/self/fd ] || skip "/proc"

@@ -473,7 +473,7 @@ static void fn_request(fn_conn *c) {
         body = strtoul(len + 18, NULL, 10);
         if (c->in.n < head + body) return;
         key = strstr(c->in.p, FUZZ_KEY);
-        if (fn.no_key) FUZZ_CHECK(key == NULL && strstr(c->in.p, "\r\nAuthorization") == NULL);
+        if (fn.no_key) FUZZ_CHECK((key == NULL || key > end) && strstr(c->in.p, "\r\nAuthorization") == NULL);
         else FUZZ_CHECK(key != NULL && key < end && memcmp(key - 22, "Authorization: Bearer ", 22) == 0 &&
                         !fuzz_holds(key + 1, c->in.n - (size_t)(key + 1 - c->in.p), FUZZ_KEY));
         FUZZ_CHECK(llmi_json_is_object(c->in.p + head, body));
