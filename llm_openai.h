@@ -11697,7 +11697,7 @@ LLMI_FN llmi_step llmi_call_truncated(llm_call *call, const char *how) {
 LLMI_FN int llmi_call_event_over(llm_call *call, int named_error) {
     int had = call->in_event;
     call->in_event = 0;
-    if (had && call->wire.error_body) named_error = 1;     /* and was read as one; a name behind its data comes too late */
+    if (had && call->wire.error_body) named_error = 1;     /* a name behind the data comes too late */
     if (had && !named_error && !llmi_wire_end(&call->wire)) {
         call->error.http_status = call->conn->http.status;
         (void)llmi_call_fail_now(call);
