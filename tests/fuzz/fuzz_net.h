@@ -995,6 +995,8 @@ static void fc_body(fc_run *r, const fc_opts *o, llm_client *client) {
                                  (r->status == LLM_ERR_CANCELLED && r->retries == out.error.attempts));
     if (r->status == LLM_ERR_MEMORY) FUZZ_CHECK(o->fail_at || o->pool);
     if (r->status == LLM_ERR_TIMEOUT && out.error.http_status != 408) r->timed = 1;
+    /* a retry that was left out, as its delay would have passed the deadline: ten milliseconds earlier it would not have */
+    if (o->total_ms > 0 && out.error.retryable && out.error.attempts <= o->retries) r->timed = 1;
     if (r->status == LLM_ERR_USAGE) FUZZ_CHECK(!"the request is good");
     r->over = 1;
     fc_response(r, o, &out);
