@@ -1,6 +1,6 @@
 #!/bin/sh
-# more_freestanding.sh: the protocol core without a C library. freestanding/main.c is linked with freestanding/string.c and
-# nothing else (-nostdlib), and reads one answer from memory at every two-way split into the golden log.
+# more_freestanding.sh: the protocol core without a C library. freestanding/main.c is linked with the string.c of
+# examples/nolibc and nothing else (-nostdlib), and reads one answer from memory at every two-way split into the golden log.
 cd "$(dirname "$0")" || exit 1
 header=${HDR:-..}
 CC=${CC:-cc}
@@ -40,7 +40,7 @@ for c in $(printf '%s\n' $compilers | sort -u); do
     for o in -O0 -Os -O2; do
         # shellcheck disable=SC2086
         if ! $c $FLAGS $o -c -o "$T/main.o" freestanding/main.c 2> "$T/err" ||
-            ! $c $FLAGS $o -fno-builtin -c -o "$T/string.o" freestanding/string.c 2> "$T/err"; then
+            ! $c $FLAGS $o -fno-builtin -c -o "$T/string.o" ../examples/nolibc/string.c 2> "$T/err"; then
             bad "$c $o: does not compile" "$T/err"
             continue
         fi

@@ -1,4 +1,4 @@
-/* board.c: the hooks by system calls, the five string functions, and where the program begins. */
+/* board.c: the hooks by system calls, and where the program begins. */
 #include "board.h"
 #include "llm_openai.h"
 #include <string.h>
@@ -158,42 +158,6 @@ long board_receive(board_conn *c, void *data, size_t len, int timeout_ms) {
 void board_close(board_conn *c) {
     if (c->opened) (void)call3(SYS_CLOSE, c->fd, 0, 0);
     c->opened = 0;
-}
-
-/* ---- all that the library asks of a C library --------------------------------------------------------------- */
-void *memcpy(void *to, const void *from, size_t n) {
-    unsigned char *t = (unsigned char *)to;
-    const unsigned char *f = (const unsigned char *)from;
-    while (n-- > 0) *t++ = *f++;
-    return to;
-}
-
-void *memmove(void *to, const void *from, size_t n) {
-    unsigned char *t = (unsigned char *)to;
-    const unsigned char *f = (const unsigned char *)from;
-    if (t <= f) return memcpy(to, from, n);
-    while (n-- > 0) t[n] = f[n];
-    return to;
-}
-
-void *memset(void *p, int c, size_t n) {
-    unsigned char *t = (unsigned char *)p;
-    while (n-- > 0) *t++ = (unsigned char)c;
-    return p;
-}
-
-int memcmp(const void *a, const void *b, size_t n) {
-    const unsigned char *x = (const unsigned char *)a, *y = (const unsigned char *)b;
-    for (; n > 0; n--, x++, y++) {
-        if (*x != *y) return *x < *y ? -1 : 1;
-    }
-    return 0;
-}
-
-size_t strlen(const char *s) {
-    size_t n = 0;
-    while (s[n] != 0) n++;
-    return n;
 }
 
 /* ---- the beginning ------------------------------------------------------------------------------------------ */

@@ -1,4 +1,4 @@
-/* The five functions that the library may use; board.c has them. */
+/* The five functions that the library may use; ../string.c has them. */
 #ifndef STRING_H
 #define STRING_H
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* string.c: all that the library asks of a C library. Compiled with -fno-builtin, so that no loop becomes a
-   call of the function that it is in. */
+/* string.c: all that the library asks of a C library. Compile it with -fno-builtin: no loop may become a call of the
+   function that it is in. */
 #include <string.h>
 
 void *memcpy(void *to, const void *from, size_t n) {
