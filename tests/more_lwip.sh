@@ -121,7 +121,7 @@ soak() {
     # shellcheck disable=SC2086
     arm-none-eabi-gcc $soak_flags "-DFIRMWARE_URL=\"https://localhost:$https/v1\"" -nostartfiles --specs=nano.specs \
         -Wl,--gc-sections -T ../examples/cortex-m3/link.ld -Wl,--defsym=ram_size=128K -o "$T/soak.elf" ports/lwip_soak.c \
-        ../examples/cortex-m3/board.c ../examples/cortex-m3/startup.c "$T/lw/llm_openai.o" "$1" "$T/lw/lwip.o" \
+        ../examples/bare.c ../examples/cortex-m3/board.c ../examples/cortex-m3/startup.c "$T/lw/llm_openai.o" "$1" "$T/lw/lwip.o" \
         > "$T/err" 2>&1 || bad "lwip_soak.c" "$T/err"
     elf=$T/soak.elf
     run

@@ -1,4 +1,4 @@
-/* board.h for QEMU's mps2-an385: the UARTs of Arm's CMSDK, SysTick, semihosting. */
+/* board.c for QEMU's mps2-an385: the UARTs of Arm's CMSDK, SysTick, the call to the host. */
 #include "board.h"
 
 #define UART_PRINT 0x40004000u
@@ -10,41 +10,11 @@
 #define BAUD(uart)   (*(volatile uint32_t *)((uart) + 0x10))
 
 /* ---- semihosting */
-static int semihost(int operation, volatile void *arguments) {
+int board_semihost(int operation, volatile void *arguments) {
     register int r0 __asm("r0") = operation;
     register volatile void *r1 __asm("r1") = arguments;
     __asm volatile("bkpt 0xAB" : "+r"(r0) : "r"(r1) : "memory");
     return r0;
-}
-
-void board_exit(int status) {
-    volatile uint32_t a[2];
-    a[0] = 0x20026;                            /* ADP_Stopped_ApplicationExit */
-    a[1] = (uint32_t)status;
-    (void)semihost(0x20, a);
-    for (;;) { }
-}
-
-int board_random(void *data, size_t len) {
-    static const char name[] = "/dev/urandom";
-    volatile uint32_t a[3];
-    int file, left;
-    a[0] = (uint32_t)name;
-    a[1] = 1;                                  /* "rb" */
-    a[2] = sizeof name - 1;
-    file = semihost(0x01, a);
-    if (file < 0) return 0;
-    a[0] = (uint32_t)file;
-    a[1] = (uint32_t)data;
-    a[2] = (uint32_t)len;
-    left = semihost(0x06, a);
-    a[0] = (uint32_t)file;
-    (void)semihost(0x02, a);
-    return left == 0;
-}
-
-int64_t board_unix_time(void) {
-    return (int64_t)(uint32_t)semihost(0x11, 0);
 }
 
 /* ---- time */
@@ -121,23 +91,6 @@ void board_print(const char *text, size_t len) {
         while (STATE(UART_PRINT) & 1) { }
         DATA(UART_PRINT) = (unsigned char)text[i];
     }
-}
-
-static void print_figure(const char *name, uint32_t v) {
-    char digits[12], *p = digits + sizeof digits - 1;
-    size_t n = 0;
-    *p = '\n';
-    do *--p = (char)('0' + v % 10);
-    while ((v /= 10) != 0);
-    while (name[n] != 0) n++;
-    board_print(name, n);
-    board_print(p, (size_t)(digits + sizeof digits - p));
-}
-
-void board_report(void) {
-    print_figure("static ", board_static_ram());
-    print_figure("stack ", board_stack_peak());
-    print_figure("ms ", board_ticks);
 }
 
 void board_start(void) {

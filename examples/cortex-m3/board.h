@@ -17,12 +17,12 @@ int64_t board_unix_time(void);
 void board_sleep(int ms);
 int board_random(void *data, size_t len);      /* 1 = all filled */
 
-/* ---- between startup.c and board.c */
+/* ---- between startup.c, board.c and ../bare.c */
 extern volatile uint32_t board_ticks;          /* milliseconds since reset; wraps */
 void board_on_pipe(void);                      /* the interrupt */
+void board_begin(void);                        /* where reset leads: memory, main(), board_exit() */
 void board_exit(int status);
-uint32_t board_static_ram(void);               /* bytes of .data and .bss */
-uint32_t board_stack_peak(void);
+int board_semihost(int operation, volatile void *arguments);
 
 /* ---- llm_openai.h: what is left out, smaller limits, and the hooks */
 #define LLM_NO_SOCKETS

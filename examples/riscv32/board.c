@@ -1,4 +1,4 @@
-/* board.c for QEMU's virt: a 16550 UART, the timer of the CLINT, semihosting. */
+/* board.c for QEMU's virt: a 16550 UART, the timer of the CLINT, the call to the host. */
 #include "board.h"
 
 #define UART(reg)  (*(volatile uint8_t *)(0x10000000u + (reg)))     /* 0 data, 2 FIFO control, 5 line state */
@@ -8,7 +8,7 @@
 #define MTIME_HIGH (*(volatile uint32_t *)0x0200BFFCu)
 
 /* ---- semihosting: these three instructions, not compressed and in one page, are the call */
-static int semihost(int operation, volatile void *arguments) {
+int board_semihost(int operation, volatile void *arguments) {
     register int a0 __asm("a0") = operation;
     register volatile void *a1 __asm("a1") = arguments;
     __asm volatile(".option push\n"
@@ -19,36 +19,6 @@ static int semihost(int operation, volatile void *arguments) {
                    "srai x0, x0, 7\n"
                    ".option pop" : "+r"(a0) : "r"(a1) : "memory");
     return a0;
-}
-
-void board_exit(int status) {
-    volatile uint32_t a[2];
-    a[0] = 0x20026;                            /* ADP_Stopped_ApplicationExit */
-    a[1] = (uint32_t)status;
-    (void)semihost(0x20, a);
-    for (;;) { }
-}
-
-int board_random(void *data, size_t len) {
-    static const char name[] = "/dev/urandom";
-    volatile uint32_t a[3];
-    int file, left;
-    a[0] = (uint32_t)name;
-    a[1] = 1;                                  /* "rb" */
-    a[2] = sizeof name - 1;
-    file = semihost(0x01, a);
-    if (file < 0) return 0;
-    a[0] = (uint32_t)file;
-    a[1] = (uint32_t)data;
-    a[2] = (uint32_t)len;
-    left = semihost(0x06, a);
-    a[0] = (uint32_t)file;
-    (void)semihost(0x02, a);
-    return left == 0;
-}
-
-int64_t board_unix_time(void) {
-    return (int64_t)(uint32_t)semihost(0x11, 0);
 }
 
 /* ---- time: two halves that are read one after the other, and again if the low one has wrapped between */
@@ -100,25 +70,8 @@ void board_print(const char *text, size_t len) {
     size_t i;
     for (i = 0; i < len; i++) {
         c = text[i];
-        (void)semihost(0x03, &c);
+        (void)board_semihost(0x03, &c);
     }
-}
-
-static void print_figure(const char *name, uint32_t v) {
-    char digits[12], *p = digits + sizeof digits - 1;
-    size_t n = 0;
-    *p = '\n';
-    do *--p = (char)('0' + v % 10);
-    while ((v /= 10) != 0);
-    while (name[n] != 0) n++;
-    board_print(name, n);
-    board_print(p, (size_t)(digits + sizeof digits - p));
-}
-
-void board_report(void) {
-    print_figure("static ", board_static_ram());
-    print_figure("stack ", board_stack_peak());
-    print_figure("ms ", (uint32_t)board_now_ms());
 }
 
 void board_start(void) {
