@@ -182,7 +182,7 @@
    LLM_CA_FILES                    string literals, comma between: the systems' usual paths of CA certificates;
                                    Windows: unless you define it, the system's certificate store in their place
    LLM_CA_PEM                      string literal with PEM text, used when no file is found; default none
-   LLM_HOSTS_FILE                  "/etc/hosts"; Windows: the file hosts below C:\Windows\System32
+   LLM_HOSTS_FILE                  "/etc/hosts"; Windows: drivers\etc\hosts in the system directory
    LLM_RESOLV_CONF                 "/etc/resolv.conf"; Windows: none, the interfaces' settings
    LLM_DNS_SERVER                  "127.0.0.1": where resolv.conf names none
    LLM_DNS_PORT                    53
@@ -4558,10 +4558,9 @@ LLMI_FN int llmi_net_poll(llmi_pollfd *p, int n, int ms) {
 
 /* Not inherited by a program that is started, and never waiting. */
 LLMI_FN int llmi_net_socket(int family, int type) {
-    SOCKET s = socket(family, type, 0);
+    SOCKET s = WSASocketA(family, type, 0, NULL, 0, WSA_FLAG_OVERLAPPED | 0x80 /* WSA_FLAG_NO_HANDLE_INHERIT */);
     u_long on = 1;
     if (s == INVALID_SOCKET) return -1;
-    (void)SetHandleInformation((HANDLE)s, HANDLE_FLAG_INHERIT, 0);
     if (ioctlsocket(s, (long)FIONBIO, &on) != 0) {
         (void)closesocket(s);
         return -1;
@@ -4617,12 +4616,8 @@ LLMI_FN int llmi_net_later(int e) {
 #endif
 }
 
-#ifndef LLM_HOSTS_FILE
-  #if LLMI_WINDOWS
-    #define LLM_HOSTS_FILE "C:\\Windows\\System32\\drivers\\etc\\hosts"
-  #else
-    #define LLM_HOSTS_FILE "/etc/hosts"
-  #endif
+#if !defined(LLM_HOSTS_FILE) && !LLMI_WINDOWS
+  #define LLM_HOSTS_FILE "/etc/hosts"
 #endif
 #if !defined(LLM_RESOLV_CONF) && !LLMI_WINDOWS
   #define LLM_RESOLV_CONF "/etc/resolv.conf"
@@ -5405,6 +5400,9 @@ LLMI_FN void llmi_dns_receive(void *ctx, llm_net_conn *c, int f, uint64_t now) {
     for (k = 0; k < LLMI_DNS_FLOOD && q->state == LLMI_DNS_SENT; k++) {
         long n = (long)recv(LLMI_SOCKET(q->fd), (char *)p, sizeof p, LLMI_NET_TRY);
         llmi_dns_result r = LLMI_DNS_BAD;       /* nobody listens there, or no way there */
+#if LLMI_WINDOWS
+        if (n < 0 && LLMI_NET_ERROR == WSAEMSGSIZE) n = (long)sizeof p;     /* too long: its beginning is there */
+#endif
         if (n < 0 && llmi_net_later(LLMI_NET_ERROR)) return;
         if (n >= 0) {
             r = llmi_dns_answer(p, (size_t)n, q->id, q->name, q->name_len, LLMI_DNS_TYPE(f), cur, &cur_len, &list);
@@ -5467,6 +5465,19 @@ LLMI_FN void llmi_dns_step(void *ctx, llm_net_conn *c, const char *host, uint64_
 }
 
 /* Everything that needs no name server. */
+LLMI_FN void llmi_hosts_system(void *ctx, llmi_words *w) {
+#ifdef LLM_HOSTS_FILE
+    llmi_words_file(ctx, w, LLM_HOSTS_FILE);
+#else
+    static const char below[] = "\\drivers\\etc\\hosts";
+    char path[MAX_PATH + sizeof below];
+    UINT n = GetSystemDirectoryA(path, MAX_PATH);
+    if (n == 0 || n >= MAX_PATH) return;
+    memcpy(path + n, below, sizeof below);
+    llmi_words_file(ctx, w, path);
+#endif
+}
+
 LLMI_FN void llmi_net_lookup(void *ctx, llm_net_conn *c, const char *host, uint64_t now) {
     llmi_hosts h;
     llmi_words w;
@@ -5483,7 +5494,7 @@ LLMI_FN void llmi_net_lookup(void *ctx, llm_net_conn *c, const char *host, uint6
         return;
     }
     llmi_words_init(&w, llmi_hosts_word, &h);
-    llmi_words_file(ctx, &w, LLM_HOSTS_FILE);
+    llmi_hosts_system(ctx, &w);
     if (c->list[0].n + c->list[1].n == 0) llmi_dns_start(ctx, c, host, now);
 }
 #else

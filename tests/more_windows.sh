@@ -39,11 +39,12 @@ if [ -n "$tls_suites" ]; then
         '$gcc -std=c99 -w -O1 -I"$build/bearssl/inc" -I"$build/bearssl/src" -c -o "$T/bearssl/$(basename "$0" .c).o" "$0"'
     x86_64-w64-mingw32-ar rcs "$T/libbearssl.a" "$T"/bearssl/*.o
 fi
-printf '%s\n' three three_names addroot net $suites $tls_suites | xargs -P 2 -n 1 sh -c '
+printf '%s\n' three three_names addroot marks net $suites $tls_suites | xargs -P 2 -n 1 sh -c '
     case $0 in
         three) set -- -Os -ffunction-sections -fdata-sections -Wl,--gc-sections -I"$build" ports/three.c ;;
         three_names) set -- -O0 -DLLM_USE_GETADDRINFO -I"$build" ports/three.c ;;
         addroot) set -- -O0 ports/windows/addroot.c ;;
+        marks) set -- -O0 -w -I"$build" ports/windows/marks.c ;;
         net) set -- -O0 -w -I"$header" ports/windows/net.c ;;
         *) if sed -n 1,3p "$0.c" | grep -q "needs:.*bearssl"; then
                set -- -w -O1 -Iports/windows -I"$header" -isystem "$build/bearssl/inc" "$0.c" "$T/libbearssl.a"
@@ -52,7 +53,7 @@ printf '%s\n' three three_names addroot net $suites $tls_suites | xargs -P 2 -n 
            fi ;;
     esac
     $gcc $STRICT -o "$T/$0.exe" "$@" $libs > "$T/$0.err" 2>&1 || rm -f "$T/$0.exe"'
-for p in three three_names addroot net $suites $tls_suites; do
+for p in three three_names addroot marks net $suites $tls_suites; do
     [ -x "$T/$p.exe" ] || bad "$p: does not compile" "$T/$p.err"
 done
 wait $boot
@@ -74,10 +75,11 @@ three_args=data/pki/roots.pem three "names by getaddrinfo" ec sh -c '"$0" "$1" "
     "$wine" "$T/three_names.exe"
 three_args=
 refuses "the store, before" ec "$wine" "$T/three.exe"
-# add CERT [OID]
+# add CERT [OID], to $store
+store=ROOT
 add() {
     openssl x509 -in "data/pki/$1.pem" -outform der -out "$T/$1.der"
-    "$wine" "$T/addroot.exe" "$T/$1.der" $2 > "$T/out" 2>&1 || bad "the store: $1 is not taken" "$T/out"
+    "$wine" "$T/addroot.exe" $store "$T/$1.der" $2 > "$T/out" 2>&1 || bad "the store: $1 is not taken" "$T/out"
 }
 add root-rsa 1.3.6.1.5.5.7.3.3
 refuses "the store, a CA for programs" rsa "$wine" "$T/three.exe"
@@ -86,6 +88,10 @@ three "the store, a CA for servers" ec "$wine" "$T/three.exe"
 add self-signed ""
 three "the store, no word on what it is for" self-signed "$wine" "$T/three.exe"
 refuses "the store, another CA" unknown-ca "$wine" "$T/three.exe"
+store=Disallowed
+add root-ec
+refuses "the store, a CA that is disallowed" ec "$wine" "$T/three.exe"
+three "the store, beside one that is disallowed" self-signed "$wine" "$T/three.exe"
 
 # ---- hooks and suites
 # take NAME COMMAND...: adds up a program's closing line
@@ -105,6 +111,7 @@ take() {
     echo "$what: ${line:-0}"
 }
 nameserver=$(awk '$1 == "nameserver" { print $2; exit }' /etc/resolv.conf)
+take "marks of distrust in the store" "$wine" "$T/marks.exe"
 take "hooks" sh -c 'cd "$0" && "$@"' "$T" "$wine" ./net.exe "${nameserver:-127.0.0.1}"
 for p in $suites $tls_suites; do [ ! -x "$T/$p.exe" ] || take "$p" "$wine" "$T/$p.exe"; done
 result

@@ -1,5 +1,5 @@
-/* addroot.c FILE.der [OID]: adds a certificate to the user's store ROOT, in the place of what it was there before; with OID
-   trusted for this purpose only. For more_windows.sh in a Wine prefix of its own. */
+/* addroot.c STORE FILE.der [OID]: adds a certificate to the user's STORE (ROOT, Disallowed), in the place of what it was
+   there before; with OID trusted for this purpose only. For more_windows.sh in a Wine prefix of its own. */
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 #include <wincrypt.h>
@@ -12,8 +12,8 @@ static int fail(const char *what) {
 
 int main(int argc, char **argv) {
     static unsigned char der[8192];
-    HCERTSTORE store = CertOpenSystemStoreA(0, "ROOT");
-    FILE *f = argc >= 2 ? fopen(argv[1], "rb") : NULL;
+    HCERTSTORE store = argc > 2 ? CertOpenSystemStoreA(0, argv[1]) : NULL;
+    FILE *f = argc > 2 ? fopen(argv[2], "rb") : NULL;
     const CERT_CONTEXT *c;
     CERT_ENHKEY_USAGE usage;
     if (f == NULL || store == NULL) return 2;
@@ -21,8 +21,8 @@ int main(int argc, char **argv) {
     fclose(f);
     if (c == NULL) return fail("no certificate");
     usage.cUsageIdentifier = 1;
-    usage.rgpszUsageIdentifier = &argv[2];
-    if (argc > 2 && !CertSetEnhancedKeyUsage(c, &usage)) return fail("its purpose");
+    usage.rgpszUsageIdentifier = &argv[3];
+    if (argc > 3 && !CertSetEnhancedKeyUsage(c, &usage)) return fail("its purpose");
     if (!CertAddCertificateContextToStore(store, c, CERT_STORE_ADD_REPLACE_EXISTING, NULL)) return fail("adding it");
     CertFreeCertificateContext(c);
     CertCloseStore(store, 0);

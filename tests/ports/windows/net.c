@@ -1,7 +1,7 @@
 /* net.c NAMESERVER: the hooks' defaults on Windows, one by one: clock, random, files; then sockets, the resolver and the
-   waiting, against sockets of its own on the loopback address. NAMESERVER is the first one that the system has. */
+   waiting, against sockets of its own on the loopback address. NAMESERVER is the first one that the system has. It writes
+   the system's hosts file: more_windows.sh runs it in a Wine prefix of its own. */
 #define LLM_OPENAI_STATIC
-#define LLM_HOSTS_FILE "hosts.txt"
 #define LLM_DNS_PORT dns_port
 static int dns_port = 53;
 #define LLM_NO_TLS
@@ -78,6 +78,7 @@ static void sockets(void) {
     static const char big[65536];
     long r;
     int size;
+    DWORD flags = 0;
     listen(l, 5);
     closesocket(s);
     CHECK(open_it(&c, "127.0.0.1", gone) == LLM_NET_REFUSED);
@@ -86,6 +87,7 @@ static void sockets(void) {
 
     CHECK(open_it(&c, "127.0.0.1", port) == 1);
     CHECK(LLM_NET_FD(NULL, &c) > 0);
+    CHECK(GetHandleInformation((HANDLE)(SOCKET)(unsigned)LLM_NET_FD(NULL, &c), &flags) && (flags & HANDLE_FLAG_INHERIT) == 0);
     s = accept(l, NULL, NULL);
     CHECK(LLM_NET_RECV(NULL, &c, buf, sizeof buf, 0) == 0);
     t = LLM_NOW_MS(NULL);
@@ -130,18 +132,32 @@ static void sockets(void) {
     closesocket(l);
 }
 
-/* The name server: one answer, 127.0.0.1, to each query for A; none to AAAA. */
-static void answer(SOCKET s) {
-    unsigned char p[512];
+/* The system's hosts file gets this text. */
+static void write_hosts(const char *text) {
+    char path[MAX_PATH + 32];
+    UINT n = GetSystemDirectoryA(path, MAX_PATH);
+    if (n == 0 || n >= MAX_PATH) exit(2);
+    strcpy(path + n, "\\drivers");
+    (void)CreateDirectoryA(path, NULL);
+    strcat(path, "\\etc");
+    (void)CreateDirectoryA(path, NULL);
+    strcat(path, "\\hosts");
+    write_file(path, text);
+}
+
+/* The name server: one answer, 127.0.0.1, to each query for A, with so many bytes behind it; none to AAAA. */
+static void answer(SOCKET s, int more) {
+    static unsigned char p[4096];
     struct sockaddr_in from;
-    int size = sizeof from, n = recvfrom(s, (char *)p, sizeof p - 16, 0, (struct sockaddr *)&from, &size);
+    int size = sizeof from, n = recvfrom(s, (char *)p, 512, 0, (struct sockaddr *)&from, &size);
     static const unsigned char rr[16] = {0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 127, 0, 0, 1};
     if (n < 17) return;
     p[2] = 0x81;
     p[3] = 0x80;
     p[7] = p[n - 3] == 1;
     memcpy(p + n, rr, sizeof rr);
-    sendto(s, (const char *)p, p[7] ? n + 16 : n, 0, (struct sockaddr *)&from, size);
+    memset(p + n + 16, 0, (size_t)more);
+    sendto(s, (const char *)p, p[7] ? n + 16 + more : n, 0, (struct sockaddr *)&from, size);
 }
 
 /* Begins to look up api.test, with a name server on this machine in the place of the system's. */
@@ -167,7 +183,7 @@ static void names(const char *system_server) {
     llmi_resolv r;
     llmi_ip ip;
     llm_net_conn c;
-    int port, i, result = 0;
+    int port, i, more, result = 0;
     u_long on = 1;
     SOCKET l = bound(SOCK_STREAM, &port), s = bound(SOCK_DGRAM, &dns_port);
     listen(l, 5);
@@ -178,19 +194,21 @@ static void names(const char *system_server) {
     for (i = 0; i < r.servers && memcmp(r.server[i].bytes, ip.bytes, 16) != 0; i++) {}
     CHECK(i < r.servers);
 
-    write_file("hosts.txt", "# of the test\r\n127.0.0.1 box.test\r\n");
+    write_hosts("# of the test\r\n127.0.0.1 box.test\r\n");
     CHECK(open_it(&c, "box.test", port) == 1);
     LLM_NET_CLOSE(NULL, &c);
     CHECK(llmi_ip_parse(&ip, "fe80::1%7", 9) && ip.scope == 7);
 
-    /* a query over the sockets */
-    ask(&c);
-    for (i = 0; i < 100 && result == 0; i++) {
-        answer(s);
-        result = LLM_NET_OPEN(NULL, &c, "api.test", port, 20);
+    /* a query over the sockets; an answer longer than any that was asked for, whose whole records are used */
+    for (more = 0; more <= 2000; more += 2000) {
+        ask(&c);
+        for (i = 0, result = 0; i < 100 && result == 0; i++) {
+            answer(s, more);
+            result = LLM_NET_OPEN(NULL, &c, "api.test", port, 20);
+        }
+        CHECK(result == 1);
+        LLM_NET_CLOSE(NULL, &c);
     }
-    CHECK(result == 1);
-    LLM_NET_CLOSE(NULL, &c);
 
     /* nobody listens there any more: the system says so, or it takes until the last try */
     closesocket(s);
