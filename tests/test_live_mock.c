@@ -389,7 +389,7 @@ static void test_certificates(void) {
         llm_response_free(&o);
         done(c);
     }
-    { /* plain HTTP to a TLS port: its alert may get lost in the reset that follows */
+    { /* plain HTTP to a TLS port: this server sends no alert, it goes away (data/inputs.txt has one that says why) */
         llm_config f = config(0);
         llm_request r = ask("echo: x");
         llm_response o;
@@ -399,8 +399,8 @@ static void test_certificates(void) {
         snprintf(base, sizeof base, "http://127.0.0.1:%d/v1", m.https_port);
         f.base_url = base;
         c = client(0, &f);
-        CHECK(llm_is(llm_chat(c, &r, &o), LLM_ERR_CONNECTION) || o.status == LLM_ERR_PROTOCOL);
-        CHECK(strstr(o.error.message, o.status == LLM_ERR_PROTOCOL ? "https://" : "127.0.0.1") != NULL);
+        is_status(llm_chat(c, &r, &o), LLM_ERR_CONNECTION, &o.error);
+        CHECK(strstr(o.error.message, "127.0.0.1") != NULL && strstr(o.error.message, " before it answered") != NULL);
         llm_response_free(&o);
         done(c);
     }
