@@ -10700,8 +10700,9 @@ LLMI_FN int llmi_conn_yield(llm_client *c) {
     return 1;
 }
 
+/* One that has ended (n->eof) never comes here: its answer was not read to its end, or sending had failed before. */
 LLMI_FN void llmi_conn_keep(llm_client *c, llmi_conn *n) {
-    if (!n->http.keep_alive || n->eof || c->idle_count >= c->config.max_idle) {
+    if (!n->http.keep_alive || c->idle_count >= c->config.max_idle) {
         llmi_conn_free(c, n);
         return;
     }

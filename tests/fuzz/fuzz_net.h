@@ -1073,6 +1073,12 @@ static void fc_go(fc_run *r, const fc_opts *o, const uint8_t *script, size_t n) 
     s = llm_client_new(&client, &config, &e);
     if (s != LLM_OK) FUZZ_CHECK(s == LLM_ERR_MEMORY && (o->fail_at || o->pool));
     else fc_body(r, o, client);
+    if (client != NULL) {
+        const llmi_conn *n;
+        int kept = 0;
+        for (n = client->idle; n != NULL; n = n->next, kept++) FUZZ_CHECK(n->opened && !n->eof && !n->no_send);
+        FUZZ_CHECK(kept == client->idle_count);
+    }
     llm_client_free(client);
     fuzz_mem_end();
     if (o->pool) FUZZ_CHECK(fuzz_mem.calls == 0);
