@@ -1,9 +1,9 @@
 #!/bin/sh
-# more_fuzz.sh: every fuzzer (fuzz/Makefile) replays what the repository holds and runs for a few seconds. Before that some
-# of them are given a header with a defect that they have to find: a text that is read back as another, a split that
+# more_fuzz.sh: every fuzzer (fuzz/Makefile) replays what the repository holds and runs a few seconds. Before that each
+# of them is given a header with a defect that it has to find: a text that is read back as another, a split that
 # changes what is read, a read behind the end, the key in an event, the prompt in a log, a deadline that is not kept, an
 # answer's text without limit, a block that is not given back, a certificate of the wrong usage (in a chain, and of a
-# server), a DNS answer to somebody else. The fuzzers url, tools and dial have no such defect.
+# server), a DNS answer to somebody else, an address that is none, a tool call without a result, a socket left open.
 cd "$(dirname "$0")/fuzz" || exit 1
 root=$(cd ../.. && pwd)
 build=${BUILD:-$root/build}
@@ -35,6 +35,9 @@ pem@fuzz_mem.live == 0@s/llmi_mem_free(s->mem, buf, size);/(void)size;/
 x509@r.eku_ok@s/if ((c->exts & LLMI_EXT_EKU) != 0 && !c->eku_ok) llmi_x509_refuse(x, LLMI_WHY_USAGE);//
 https@a.told == 0@s/if ((c->exts & LLMI_EXT_EKU) != 0 && !c->eku_ok) llmi_x509_refuse(x, LLMI_WHY_USAGE);//
 dns@fuzz_dns.c:@s/n < 12 || llmi_dns_u16(p) != id)/n < 12)/
+url@a == b@s/ || (s\[start\] == '0' \&\& i - start > 1)) return 0;/) return 0;/
+tools@open == 0@s/if (l->next < v->tool_call_count) {/if (l->next + (l->next > 0) < v->tool_call_count) {/
+dial@open == 1@/^LLMI_FN void llmi_net_won/,/^}/s/llmi_net_drop_all(c, fd);//
 END
 
 # the defect of that line: builds the fuzzer with it, and it has to report it
