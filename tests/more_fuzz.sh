@@ -3,7 +3,8 @@
 # of them is given a header with a defect that it has to find: a text that is read back as another, a split that
 # changes what is read, a read behind the end, the key in an event, the prompt in a log, a deadline that is not kept, an
 # answer's text without limit, a block that is not given back, a certificate of the wrong usage (in a chain, and of a
-# server), a DNS answer to somebody else, an address that is none, a tool call without a result, a socket left open.
+# server), a DNS answer to somebody else, an address that is none, a tool call without a result, a socket left open,
+# an anchor whose path length is not kept.
 cd "$(dirname "$0")/fuzz" || exit 1
 root=$(cd ../.. && pwd)
 build=${BUILD:-$root/build}
@@ -33,6 +34,7 @@ call@r->started@s/call->has_deadline = 1;/call->has_deadline = 0;/
 stream@fuzz_mem.live < FUZZ_MEMORY@s/w->reply->kept > LLM_MAX_TEXT)/0)/;/^ *#/!s/mem, LLM_MAX_TEXT)/mem, (size_t)1 << 26)/
 pem@fuzz_mem.live == 0@s/llmi_mem_free(s->mem, buf, size);/(void)size;/
 x509@r.eku_ok@s/if ((c->exts & LLMI_EXT_EKU) != 0 && !c->eku_ok) llmi_x509_refuse(x, LLMI_WHY_USAGE);//
+x509@anchored(@s/if (c->path != 0 \&\& below >= c->path) return LLMI_WHY_PATH;/(void)below;/
 https@a.told == 0@s/if ((c->exts & LLMI_EXT_EKU) != 0 && !c->eku_ok) llmi_x509_refuse(x, LLMI_WHY_USAGE);//
 dns@fuzz_dns.c:@s/n < 12 || llmi_dns_u16(p) != id)/n < 12)/
 url@a == b@s/ || (s\[start\] == '0' \&\& i - start > 1)) return 0;/) return 0;/

@@ -35,7 +35,8 @@ static int el_next(const uint8_t **p, const uint8_t *end, el *e) {
 
 typedef struct ref {
     el tbs, issuer, subject, spki, key, before, after;
-    int eku, eku_ok, nc, nc_refused, san, is_ca, name_ok, ip_ok;
+    int eku, eku_ok, nc, nc_refused, san, is_ca, no_sign, v1, name_ok, ip_ok;
+    long path;                   /* pathLenConstraint, -1 = none */
 } ref;
 
 static int is(const el *e, const char *bytes, size_t n) { return e->n == n && memcmp(e->p, bytes, n) == 0; }
@@ -103,7 +104,14 @@ static void ref_ext(ref *r, const el *oid, const el *value, const char *name, co
             if (e.tag == 0x87) r->ip_ok |= ip_len > 0 && e.n == ip_len && memcmp(e.p, ip, ip_len) == 0;
         }
     } else if (is(oid, "\x55\x1D\x13", 3)) {
-        if (el_next(&p, end, &e)) r->is_ca = e.tag == 1 && e.n == 1 && e.p[0] != 0;
+        r->path = -1;
+        while (el_next(&p, end, &e)) {
+            if (e.tag == 1) r->is_ca = e.n == 1 && e.p[0] != 0;
+            if (e.tag != 2) continue;
+            for (r->path = 0; e.n > 0; e.n--) r->path = r->path > 1000 ? 1000 : r->path << 8 | *e.p++;
+        }
+    } else if (is(oid, "\x55\x1D\x0F", 3)) {
+        r->no_sign = seq.n < 2 || (seq.p[1] & 4) == 0;                       /* keyCertSign */
     }
 }
 
@@ -112,6 +120,7 @@ static int ref_read(ref *r, const uint8_t *p, size_t n, const char *name, const 
     const uint8_t *end = p + n, *q, *stop;
     el cert, e, valid, exts, ext, oid, value;
     memset(r, 0, sizeof *r);
+    r->path = -1;
     if (!el_next(&p, end, &cert) || cert.tag != 0x30 || p != end) return 0;
     p = cert.p;
     end = p + cert.n;
@@ -119,6 +128,7 @@ static int ref_read(ref *r, const uint8_t *p, size_t n, const char *name, const 
     p = r->tbs.p;
     end = p + r->tbs.n;
     if (!el_next(&p, end, &e)) return 0;
+    r->v1 = e.tag != 0xA0;
     if (e.tag == 0xA0 && !el_next(&p, end, &e)) return 0;          /* version, then serial number */
     if (!el_next(&p, end, &e) || !el_next(&p, end, &r->issuer) || !el_next(&p, end, &valid)) return 0;
     if (!el_next(&p, end, &r->subject) || !el_next(&p, end, &r->spki)) return 0;
@@ -274,14 +284,53 @@ static unsigned present(llmi_tls_x509 *x, unsigned how) {
     return (*v)->end_chain(v);
 }
 
+static int same(const el *a, const el *b) { return a->all == b->all && memcmp(a->start, b->start, a->all) == 0; }
+
+/* The next certificate of a PEM text, decoded into out; its length, 0 = there is none. */
+static size_t pem_cert(const char **text, uint8_t *out, size_t room) {
+    static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *p = strstr(*text, "-----BEGIN CERTIFICATE-----"), *d;
+    unsigned v = 0, bits = 0;
+    size_t n = 0;
+    if (p == NULL) return 0;
+    for (p += 27; *p != '-' && *p != 0; p++) {
+        if (*p == '=' || (d = strchr(set, *p)) == NULL) continue;
+        v = v << 6 | (unsigned)(d - set);
+        bits += 6;
+        if (bits < 8) continue;
+        bits -= 8;
+        FUZZ_CHECK(n < room);
+        out[n++] = (uint8_t)(v >> bits);
+    }
+    *text = p;
+    return n;
+}
+
+/* The last certificate of a chain of so many: one of the file's CAs has its issuer's name and may have issued it (RFC
+   5280 6.1.1 d and RFC 5937 3.2), or it is the server's own and stands in the file itself. */
+static int anchored(const ref *last, int depth, const char *name, const unsigned char *ip, size_t ip_len) {
+    static uint8_t der[8192];
+    const char *text = fuzz_roots;
+    size_t n;
+    while ((n = pem_cert(&text, der, sizeof der)) > 0) {
+        ref a;
+        FUZZ_CHECK(ref_read(&a, der, n, name, ip, ip_len));
+        if (depth == 1 && same(&a.tbs, &last->tbs)) return 1;
+        if (!same(&a.subject, &last->issuer) || a.no_sign || a.nc_refused || (a.eku && !a.eku_ok)) continue;
+        if (!a.is_ca && !(a.v1 && same(&a.issuer, &a.subject))) continue;
+        if (a.path < 0 || depth - 1 <= a.path) return 1;
+    }
+    return 0;
+}
+
 static void accepted(const llmi_tls_x509 *x, const char *name, const br_x509_pkey *key) {
     llmi_date now = llmi_date_of_unix(fuzz_sys.unix_time);
+    ref below, r;
     int i, pinned = 0;
     unsigned char pin[32], h[32];
     FUZZ_CHECK(x->depth >= 1 && x->depth <= cert_count && x->depth <= LLMI_TLS_CHAIN && x->shared->index_count > 0);
     FUZZ_CHECK(llmi_tls_pin_read(fuzz_pin, pin));
     for (i = 0; i < x->depth; i++) {
-        ref r;
         llmi_date from, to;
         FUZZ_CHECK(ref_read(&r, certs[i].p, certs[i].n, name, x->ip, x->ip_len));
         if (i == 0) {
@@ -292,8 +341,10 @@ static void accepted(const llmi_tls_x509 *x, const char *name, const br_x509_pke
                 FUZZ_CHECK(key->key.rsa.nlen >= 256 && memmem(r.key.p, r.key.n, key->key.rsa.n, key->key.rsa.nlen) != NULL);
             }
         } else {
-            FUZZ_CHECK(r.is_ca);
+            FUZZ_CHECK(r.is_ca && !r.no_sign && same(&below.issuer, &r.subject));
+            FUZZ_CHECK(r.path < 0 || i - 1 <= r.path);               /* CAs between it and the server's own */
         }
+        below = r;
         FUZZ_CHECK(!r.nc_refused && (!r.eku || r.eku_ok));
         sha(&r.spki, h);
         pinned |= memcmp(h, pin, 32) == 0;
@@ -301,6 +352,7 @@ static void accepted(const llmi_tls_x509 *x, const char *name, const br_x509_pke
         FUZZ_CHECK(llmi_date_read(&from, r.before.tag, r.before.p, r.before.n) && !llmi_date_less(&now, &from));
         FUZZ_CHECK(llmi_date_read(&to, r.after.tag, r.after.p, r.after.n) && !llmi_date_less(&to, &now));
     }
+    FUZZ_CHECK(anchored(&below, x->depth, name, x->ip, x->ip_len));
     FUZZ_CHECK(x->shared->pin_count == 0 || pinned);
 }
 

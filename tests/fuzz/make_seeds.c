@@ -438,6 +438,8 @@ static void chain_seeds(void) {
 
 static void roots_header(void) {
     static const char *const files[] = {"pki/roots.pem", "tls/roots.pem"};
+    /* a good one, and those that may issue no server's certificate, or not the one of this host, or not at any depth */
+    static const char *const cases[] = {"r", "not-ca-r", "no-sign-r", "eku-client-r", "nc-r-other", "path0-r"};
     static const char *const servers[] = {"pki/ec.pem", "pki/wrong-name.pem", "pki/expired.pem", "pki/unknown-ca.pem", "pki/client-auth.pem",
                                           "pki/no-intermediate.pem", "pki/self-signed.pem", "pki/cn-only.pem"};
     char path[600];
@@ -450,11 +452,14 @@ static void roots_header(void) {
     fprintf(f, "static const char fuzz_roots[] =\n");
     for (i = 0; i < 2; i++) c_string(f, files[i]);
     p = data_file("tls/cases_certs.pem", NULL);
-    text = case_cert(p, "r", 1);
-    if (!text) exit(1);
+    for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *line;
+        text = case_cert(p, cases[i], strlen(cases[i]));
+        if (!text) exit(1);
+        for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) fprintf(f, "    \"%s\\n\"\n", line);
+        free(text);
+    }
     free(p);
-    for (p = strtok(text, "\n"); p; p = strtok(NULL, "\n")) fprintf(f, "    \"%s\\n\"\n", p);
-    free(text);
     text = data_file("pki/pins.txt", NULL);
     p = strstr(text, "leaf-ec ");
     if (!p) exit(1);
