@@ -151,23 +151,45 @@ static void write_again(const char *data, size_t n, const run *wanted) {
     llmi_text_free(&t);
 }
 
+/* Of n bytes at p: how many are one character (*good = 1), or are one error: the longest beginning of a character, or one
+   byte. From RFC 3629 4 and table 3-7 of the Unicode standard, 3.9; the errors as in its "substitution of maximal
+   subparts". */
+static size_t utf8(const char *s, size_t n, int *good) {
+    static const struct { unsigned char first, last, low, high; size_t len; } row[] = {
+        {0x00, 0x7F, 0, 0, 1},          {0xC2, 0xDF, 0x80, 0xBF, 2},    {0xE0, 0xE0, 0xA0, 0xBF, 3},
+        {0xE1, 0xEC, 0x80, 0xBF, 3},    {0xED, 0xED, 0x80, 0x9F, 3},    {0xEE, 0xEF, 0x80, 0xBF, 3},
+        {0xF0, 0xF0, 0x90, 0xBF, 4},    {0xF1, 0xF3, 0x80, 0xBF, 4},    {0xF4, 0xF4, 0x80, 0x8F, 4},
+    };
+    const unsigned char *p = (const unsigned char *)s;
+    size_t i, k;
+    *good = 0;
+    for (i = 0; i < sizeof row / sizeof row[0] && !(p[0] >= row[i].first && p[0] <= row[i].last); i++) continue;
+    if (i == sizeof row / sizeof row[0]) return 1;
+    for (k = 1; k < row[i].len; k++) {
+        if (k == n || p[k] < (k == 1 ? row[i].low : 0x80) || p[k] > (k == 1 ? row[i].high : 0xBF)) return k;
+    }
+    *good = 1;
+    return k;
+}
+
 /* Any bytes as a string: valid JSON, which reads back as the bytes with U+FFFD for what is no UTF-8. */
 static void quote(const char *data, size_t n) {
     llmi_mem mem;
     llm_text t;
     run r, once;
     fuzz_text wanted = {NULL, 0, 0};
-    size_t i = 0, bad;
+    size_t i = 0, k;
+    int good;
     llmi_mem_init(&mem, NULL, NULL, 0);
     llmi_text_init(&t, &mem, (size_t)-1);
     FUZZ_CHECK(llm_text_add_json_string(&t, data, n) == LLM_OK);
     read_all(&r, t.p, t.n, 0, 0);
     FUZZ_CHECK(r.ok && memcmp(r.log.p, "string", 6) == 0);
     while (i < n) {
-        size_t k = llmi_utf8_next(data + i, n - i, &bad);
-        if (k) fuzz_add(&wanted, data + i, k);
+        k = utf8(data + i, n - i, &good);
+        if (good) fuzz_add(&wanted, data + i, k);
         else fuzz_adds(&wanted, "\xEF\xBF\xBD");
-        i += k ? k : bad ? bad : n - i;
+        i += k;
     }
     memset(&once, 0, sizeof once);
     put(&once.log, "string", wanted.n ? wanted.p : "", wanted.n);
@@ -213,9 +235,12 @@ static unsigned hex4(const char *p) {
 }
 
 static void add_char(fuzz_text *t, unsigned c) {
+    size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4, i;           /* RFC 3629 3 */
     char b[4];
     if (c >= 0xD800 && c <= 0xDFFF) c = 0xFFFD;
-    fuzz_add(t, b, llmi_utf8_put(b, c));
+    for (i = n; i-- > 1; c >>= 6) b[i] = (char)(0x80 | (c & 0x3F));
+    b[0] = (char)(n == 1 ? c : (0xF00u >> n & 0xFF) | c);
+    fuzz_add(t, b, n);
 }
 
 /* The string at p, which is good, unescaped. */
