@@ -7,6 +7,9 @@
 
 /* Hooks that a test sets: the date, files that change or vanish, the environment, a source of randomness that fails.
    */
+#ifndef T_ONLY_EARLY          /* test_tls_small.c */
+#define T_ONLY_EARLY 0
+#endif
 static int64_t t_unix = 1800000000;          /* January 2027 */
 static uint32_t t_seed = 1;
 static int t_random_fails;
@@ -765,6 +768,82 @@ static void test_resumption(void) {
     llmi_tls_shared_free(&shared);
 }
 
+/* A resumed session in which the server does not wait for the client's Finished: its answer, in one record, stands right
+   behind its own. BearSSL's server would wait, so that its cipher is asked for the record; and BearSSL's client wants
+   to have sent its Finished when the record is whole, so that the last byte comes after that. */
+static void early_answer(size_t size, void *block, size_t block_size) {
+    static unsigned char flight[20000];
+    static char answer[16384], got[16384];
+    llmi_tls *t;
+    unsigned char *p;
+    const char *q;
+    size_t n = 0, m, k, done = 0, got_n = 0;
+    int moved, whole = 0;
+    for (m = 0; m < size; m++) answer[m] = (char)('a' + m % 26);
+    server_load(PKI "ec.pem");
+    client_init(PKI "roots.pem");
+    if (block) llmi_mem_init(&mem, NULL, block, block_size);
+    CHECK(talk("localhost", 1 << 20));
+    server_reset();
+    if (llmi_tls_new(&t, &shared, "localhost", &err) != LLM_OK) STOP();
+    q = llmi_tls_raw_out(t, &m);
+    p = br_ssl_engine_recvrec_buf(&srv.sc.eng, &k);
+    for (; m > 0; q += k, m -= k, p = br_ssl_engine_recvrec_buf(&srv.sc.eng, &k)) {
+        if (p == NULL) STOP();
+        k = k < m ? k : m;
+        memcpy(p, q, k);
+        br_ssl_engine_recvrec_ack(&srv.sc.eng, k);
+        llmi_tls_raw_sent(t, k);
+    }
+    while ((p = br_ssl_engine_sendrec_buf(&srv.sc.eng, &m)) != NULL && m > 0) {
+        if (n + m > 1000) STOP();      /* no certificate is in it */
+        memcpy(flight + n, p, m);
+        n += m;
+        br_ssl_engine_sendrec_ack(&srv.sc.eng, m);
+    }
+    memcpy(flight + n + 20, answer, size);      /* room for the record's head; 23: application data */
+    m = size;
+    p = srv.sc.eng.out.vtable->encrypt(&srv.sc.eng.out.vtable, 23, BR_TLS12, flight + n + 20, &m);
+    memmove(flight + n, p, m);
+    n += m;
+    do {
+        k = llmi_tls_put_raw(t, (const char *)flight + done, n - done - !whole);
+        done += k;
+        moved = k > 0;
+        while ((q = llmi_tls_read(t, &m)) != NULL && m > 0) {
+            if (got_n + m > sizeof got) STOP();
+            memcpy(got + got_n, q, m);
+            got_n += m;
+            llmi_tls_read_done(t, m);
+            moved = 1;
+        }
+        while ((q = llmi_tls_raw_out(t, &m)) != NULL && m > 0) {
+            p = br_ssl_engine_recvrec_buf(&srv.sc.eng, &k);
+            if (p == NULL) STOP();
+            k = k < m ? k : m;
+            memcpy(p, q, k);
+            br_ssl_engine_recvrec_ack(&srv.sc.eng, k);
+            llmi_tls_raw_sent(t, k);
+            moved = whole = 1;
+        }
+    } while (moved);
+    CHECK_INT(llmi_tls_get_state(t), LLMI_TLS_OPEN);
+    CHECK(done == n && got_n == size && memcmp(got, answer, size) == 0);
+    CHECK((br_ssl_engine_current_state(&srv.sc.eng) & BR_SSL_SENDAPP) != 0);      /* it has the client's Finished */
+    llmi_tls_free(t);
+    llmi_tls_shared_free(&shared);
+}
+
+static void test_early_answer(void) {
+    static char block[96 * 1024];
+    static const size_t sizes[] = {1, 2000, 9000, 16384};
+    size_t i;
+    for (i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        early_answer(sizes[i], NULL, 0);
+        early_answer(sizes[i], block, sizeof block);
+    }
+}
+
 /* ---- the end of a connection ---------------------------------------------------------------------------- */
 
 /* The server's last flight, an answer and a close_notify, is cut at every byte. */
@@ -1503,6 +1582,8 @@ static void test_error_map(void) {
 }
 
 int main(void) {
+    test_early_answer();
+    if (T_ONLY_EARLY) return t_done();
     test_chains();
     test_anchor_that_is_no_ca();
     test_pieces();
