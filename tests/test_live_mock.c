@@ -770,6 +770,44 @@ static void test_block(int secure) {
     CHECK_INT(keys_in_pool(), 0);
 }
 
+/* Nothing is allocated per chunk, TLS included (promise 7): twice the chunks, each time on a new connection, cost not one
+   allocation more; at most two where the text is kept, whose room doubles. */
+typedef struct flat { long events, first; } flat;
+
+static int flat_event(void *user, const llm_event *ev) {
+    flat *f = (flat *)user;
+    if (ev->kind == LLM_EVENT_TEXT && f->events++ == 0) f->first = t_allocs;
+    return 0;
+}
+
+static long allocations(int secure, const char *prompt, long events, int discard) {
+    llm_client *c = client(secure, NULL);
+    llm_request r = ask(prompt);
+    llm_response o;
+    flat f = {0, 0};
+    long all = t_allocs;
+    r.discard_text = discard;
+    is_status(llm_chat_stream(c, &r, flat_event, &f, &o), LLM_OK, &o.error);
+    all = t_allocs - all;
+    if (discard) CHECK_INT(t_allocs, f.first); /* none since the first chunk */
+    CHECK_INT(f.events, events);
+    llm_response_free(&o);
+    done(c);
+    return all;
+}
+
+static void test_flat(int secure) {
+    long one, two;
+    t_mock_reset(&m);
+    one = allocations(secure, "count to 1000", 1000, 1);
+    two = allocations(secure, "count to 2000", 2000, 1);
+    CHECK(one > 0);
+    CHECK_INT(two, one);
+    one = allocations(secure, "count to 1000", 1000, 0);
+    two = allocations(secure, "count to 2000", 2000, 0);
+    CHECK(two - one <= 2);
+}
+
 /* Every allocation of a client, a handshake and a stream fails once (promise 4). */
 static void test_failing_memory(int secure) {
     llm_request r = ask("echo: a b c");
@@ -821,6 +859,7 @@ int main(void) {
         test_many(secure, 0);
         test_many(secure, 1);
         test_block(secure);
+        test_flat(secure);
         test_failing_memory(secure);
     }
     t_case = "";
