@@ -47,7 +47,14 @@ comm -3 "$T/asked" "$T/rows" > "$T/x"
 if [ -s "$T/x" ]; then bad "switches of the code that are no rows of the guide, or the other way" "$T/x"; else ok; fi
 
 # ---- switches ------------------------------------------------------------------------------------------------------------
-printf '#define LLM_OPENAI_IMPLEMENTATION\n#include "llm_openai.h"\n' > "$T/llm.c"
+# LLM_LOG ends the program when a line holds the key or the prompt; no header that the library has to choose for
+cat > "$T/llm.c" << 'END'
+#include <stddef.h>
+void switches_log(const char *p, size_t n);
+#define LLM_LOG(ctx, level, p, n) ((void)(ctx), (void)(level), switches_log((p), (n)))
+#define LLM_OPENAI_IMPLEMENTATION
+#include "llm_openai.h"
+END
 all= usable=
 for s in $switches; do
     all="$all -D$s"

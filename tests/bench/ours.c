@@ -5,6 +5,7 @@
 #define _GNU_SOURCE 1
 #endif
 #include "stream.h"
+#include "../log_guard.h"
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -87,7 +88,7 @@ int main(int argc, char **argv) {
     bench_sum sum = {0, 0};
     int n = argc > 1 ? atoi(argv[1]) : 0;
     if (n <= 0) return 2;
-    config.api_key = "k";
+    config.api_key = KEY;
     config.model = "bench";
 #ifndef BENCH_SOCKET
     request.discard_text = argc > 2;
@@ -101,7 +102,7 @@ int main(int argc, char **argv) {
     config.base_url = argv[2];
     side = side_open(atoi(argv[3]));
 #endif
-    request.prompt = "Tell me of the river.";
+    request.prompt = PROMPT;
     if (!measured(&config, &request, &sum)) return 1;
     printf("bytes %lu hash %lx allocations %lu\n", sum.bytes, sum.hash, allocations);
     return 0;

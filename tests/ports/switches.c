@@ -5,6 +5,12 @@
 #define T_NO_LIB
 #include "../t.h"
 #include "llm_openai.h"
+#include "../log_guard.h"
+
+void switches_log(const char *p, size_t n);      /* LLM_LOG of the library's file */
+void switches_log(const char *p, size_t n) {
+    log_line(p, n);
+}
 
 #ifdef LLM_NO_TLS
 #define HAS_TLS 0
@@ -27,7 +33,7 @@ static const char *url[2], *ca_pem;
 
 static llm_config settings(int secure) {
     llm_config f = llm_config_init();
-    f.api_key = "key-of-the-switches";
+    f.api_key = KEY;
     f.base_url = url[secure];
     f.model = "gpt-4o-mini";
     f.ca_pem = secure ? ca_pem : NULL;
@@ -158,7 +164,7 @@ static void proxy(void) {
     llm_response o;
     llm_error e;
     if (!HAS_NET) return;
-    r.prompt = "hi";
+    r.prompt = PROMPT;
     f.proxy = "http://127.0.0.1:1";        /* nobody is there */
 #ifdef LLM_NO_PROXY
     CHECK_INT(llm_client_new(&c, &f, &e), LLM_ERR_USAGE);
