@@ -34,6 +34,17 @@ perl data/freestanding/make.pl | cmp -s - data/freestanding/stream.http || bad "
 FLAGS="-std=c99 -ffreestanding -fno-stack-protector -fno-pie -Wall -Wextra -Werror -I$T -I$header -isystem freestanding/include"
 . ports/five.sh
 
+# what is not there is seen, by its name; what compilers bring is not
+for w in memchr strchr abort __divmoddi9 __stack_chk_fail __divmoddi4; do
+    echo "void $w(void); void planted(void); void planted(void) { $w(); }" > "$T/planted.c"
+    # shellcheck disable=SC2086
+    $CC -ffreestanding -fno-builtin -fno-stack-protector -c -o "$T/planted.o" "$T/planted.c" 2> "$T/err" || bad "planted: $w" "$T/err"
+    beyond_five "$T/planted.o" > "$T/wrong"
+    wanted=$w
+    [ $w != __divmoddi4 ] || wanted=
+    if [ "$(cat "$T/wrong")" = "$wanted" ]; then ok; else bad "planted: $w" "$T/wrong"; fi
+done
+
 compilers=$CC
 if command -v clang > /dev/null 2>&1; then compilers="$CC clang"; fi
 for c in $(printf '%s\n' $compilers | sort -u); do

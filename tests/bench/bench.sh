@@ -28,6 +28,20 @@ FLAGS="-std=c99 -O2 -g"
     $CC $FLAGS -o "$T/server" server.c
 } 2> "$T/err" || { head -n 20 "$T/err"; echo "FAILED bench: does not compile"; exit 1; }
 
+# a header that allocates for each chunk, and gives it back, is seen (counted without valgrind)
+mkdir "$T/planted"
+mem="\\&call->client->mem"
+sed "/^LLMI_FN llmi_step llmi_step_body(/,/^}/s/^    int over;/&\n    llmi_mem_free($mem, llmi_mem_alloc($mem, 8), 8);/" \
+    "$header/llm_openai.h" > "$T/planted/llm_openai.h"
+if cmp -s "$header/llm_openai.h" "$T/planted/llm_openai.h"; then bad "the allocation for each chunk cannot be planted"; fi
+# shellcheck disable=SC2086
+$CC $FLAGS -w -I"$T/planted" -o "$T/planted/ours" ours.c || bad "planted: does not compile"
+allocated() { "$1" "$2" discard | sed 's/.* allocations //'; }
+more=$(($(allocated "$T/planted/ours" 2000) - $(allocated "$T/planted/ours" 1000)))
+if [ "$more" -ge 1000 ]; then ok; else bad "planted: an allocation for each chunk is not seen"; fi
+more=$(($(allocated "$T/ours" 2000) - $(allocated "$T/ours" 1000)))
+if [ "$more" -eq 0 ]; then ok; else bad "$more allocations in 1,000 chunks, without valgrind"; fi
+
 mkfifo "$T/in" || exit 1
 "$T/server" < "$T/in" > "$T/ports" &
 server=$!

@@ -9,10 +9,13 @@ const model = 'gpt-4o-mini';
 let passed = 0;
 let failed = 0;
 let where = '';
+let planted = null;  // what a check of a planted defect says, in place of a failure
 
 function check(ok, what) {
   if (ok)
     passed++;
+  else if (planted)
+    planted.push(what);
   else {
     failed++;
     console.log(`FAILED ${where}: ${what}`);
@@ -55,6 +58,34 @@ async function plain(client) {
   same(data.usage.total_tokens, data.usage.prompt_tokens + data.usage.completion_tokens, 'usage adds up');
   check(/^req_mock/.test(request_id), 'request id');
   same(response.status, 200, 'status');
+}
+
+// Answers with one wrong field each: the check of that field must find it, and no other one.
+async function planted_fields(client) {
+  const echo = 'grüße, 世界 🌍 "q" \\ \n end';
+  const defects = {
+    'content': (a) => a.choices[0].message.content += '!',
+    'finish_reason': (a) => a.choices[0].finish_reason = 'length',
+    'object': (a) => a.object = 'chat.completions',
+    'usage adds up': (a) => a.usage.total_tokens++,
+    '': () => {},
+  };
+  for (const [field, defect] of Object.entries(defects)) {
+    const answer = {
+      id: 'chatcmpl-1',
+      object: 'chat.completion',
+      model,
+      choices: [{index: 0, message: {role: 'assistant', content: echo}, finish_reason: 'stop'}],
+      usage: {prompt_tokens: 1, completion_tokens: 2, total_tokens: 3},
+    };
+    defect(answer);
+    await ask('script', `exchange wrong\n body ${JSON.stringify(answer)}\n`);
+    planted = [];
+    await plain(client.withOptions({defaultHeaders: {'X-Mock': 'wrong'}}));
+    const found = planted.map((s) => s.replace(/: is .*/s, ''));
+    planted = null;
+    same(found, field ? [field] : [], `a planted defect: ${field || 'none'}`);
+  }
 }
 
 async function lengths(client) {
@@ -243,6 +274,7 @@ for (const scheme of ['http', 'https']) {
   const client = new OpenAI({apiKey: key, baseURL: base, maxRetries: 2, timeout: 20000});
   const parts = {
     plain,
+    planted_fields,
     lengths,
     stream,
     stream_plain,
