@@ -1,7 +1,7 @@
 #!/bin/sh
 # more_abi.sh: other processors, cross-compiled and run under qemu-user: both byte orders, 32 and 64 bits, char signed
 # and unsigned. On each the unit suites, whose expected values and event logs are the same everywhere (promise 8), and
-# ports/three.c, static, with its three exchanges over HTTPS; with a date of the year 2100 too, as time_t has 32 bits on
+# ports/exchange.c, static, with its three exchanges over HTTPS; with a date of the year 2100 too, as time_t has 32 bits on
 # some.
 #
 #   ABIS="mips armhf" sh more_abi.sh          these processors alone, with their usual suites
@@ -12,12 +12,11 @@
 # suites of sockets, as qemu 7.2 gives there the host's number of an error by SO_ERROR (111 for a refused connection, which
 # is 146); under qemu the faults in TLS, for their run time: i686 runs them. Without SUITES a minute's worth.
 cd "$(dirname "$0")" || exit 1
-NAME=more_abi
-. ports/lib.sh
-header=${HDR:-..}
+. ./suite.sh
+. ./ports/exchange.sh
+built "$build/llm_openai.h" "$mock"
 ABIS=${ABIS:-s390x mips armhf}
-STRICT="-std=c99 -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast-qual -Wstrict-prototypes
--Wmissing-prototypes -Wwrite-strings -Wimplicit-fallthrough -Werror ${EXTRA_CFLAGS:-}"
+STRICT="$STRICT ${EXTRA_CFLAGS:-}"
 
 # of ABI: sets $cross, $qemu, $word (bytes of a pointer, byte order, sign of char)
 of() {
@@ -62,7 +61,7 @@ two_at_a_time() { xargs -P 2 -n 1 sh -c "$1"; }
 
 build_all() {
     export cross out STRICT header build
-    rm -f "$out"/test_* "$out/three"
+    rm -f "$out"/test_* "$out/exchange"
     if [ -n "$tls" ]; then
         mkdir -p "$out/bearssl"
         find "$build/bearssl/src" -name '*.c' | two_at_a_time 'o=$out/bearssl/$(basename "$0" .c).o
@@ -70,9 +69,9 @@ build_all() {
         rm -f "$out/libbearssl.a"
         ${cross}ar rcs "$out/libbearssl.a" "$out"/bearssl/*.o
     fi
-    printf '%s\n' three $plain $tls | two_at_a_time '
+    printf '%s\n' exchange $plain $tls | two_at_a_time '
         case $0 in
-            three) set -- -std=c99 -Wall -Wextra -Werror -DTHREE_DATE -I"$build" -Os ports/three.c ;;
+            exchange) set -- -std=c99 -Wall -Wextra -Werror -DEXCHANGE_IMPLEMENTATION -DEXCHANGE_DATE -I"$build" -Os ports/exchange.c ;;
             *) if sed -n 1,3p "$0.c" | grep -q "needs:.*bearssl"; then
                    set -- $STRICT -I"$header" -isystem "$build/bearssl/inc" -O1 "$0.c" "$out/libbearssl.a"
                else
@@ -85,23 +84,13 @@ build_all() {
 # the lines of one suite, as it has ended
 suite() {
     if [ ! -x "$out/$1" ]; then
-        grep -E 'error|warning|undefined' "$out/$1.err" | head -n 5 > "$T/err"
-        bad "$abi: $1 does not compile" "$T/err"
+        grep -E 'error|warning|undefined' "$out/$1.err" > "$T/err"
+        bad "$abi: $1 does not compile" "$T/err" 5
         return
     fi
-    line=$(grep -aE '^[0-9]+ passed, [0-9]+ failed$' "$out/$1.log" | tail -n 1)
     status=$(sed -n '$s/^status //p' "$out/$1.log")
-    if [ -z "$line" ]; then
-        tail -n 5 "$out/$1.log" > "$T/err"
-        bad "$abi: $1: status $status, no closing line" "$T/err"
-        return
-    fi
-    p=${line%% *} f=${line#*, }
-    f=${f%% *}
-    [ "$status" = 0 ] || [ "$f" -gt 0 ] || f=1
-    [ "$f" -eq 0 ] || { echo "FAILED $abi: $1"; head -n 10 "$out/$1.log" | sed 's/^/    /'; }
-    passed=$((passed + p)) failed=$((failed + f))
-    sum=$((sum + p))
+    add_up "$abi: $1" "${status:-1}" "$out/$1.log"
+    sum=$((sum + good))
 }
 
 # the processor is what it is taken for: else two of them could be the same
@@ -116,10 +105,10 @@ END
 
 for abi in $ABIS; do
     of "$abi"
-    command -v "${cross}gcc" > /dev/null 2>&1 || skip "${cross}gcc"
-    command -v "$qemu" > /dev/null 2>&1 || skip "$qemu (qemu-user-static)"
+    need "${cross}gcc"
+    need "$qemu" qemu-user-static
     "${cross}gcc" -static -o "$T/word" "$T/word.c" 2> /dev/null || skip "the C library of $abi, static"
-    check "$abi: what it is" "$($qemu "$T/word")" "$word"
+    equal "$abi: what it is" "$($qemu "$T/word")" "$word"
     out=$build/tests/$abi
     mkdir -p "$out"
     plain=$all_plain tls=$all_tls
@@ -133,21 +122,20 @@ for abi in $ABIS; do
     sum=0
     for name in $plain $tls; do suite "$name"; done
     echo "$abi: $(echo $plain $tls | wc -w) suites, $sum passed"
-    if [ ! -x "$out/three" ]; then
-        bad "$abi: three.c does not compile" "$out/three.err"
+    if [ ! -x "$out/exchange" ]; then
+        bad "$abi: exchange.c does not compile" "$out/exchange.err"
         continue
     fi
-    "${cross}strip" -o "$T/three" "$out/three"
-    echo "figure $abi.file $(wc -c < "$T/three")"
-    echo "figure $abi.text $("${cross}size" "$T/three" | awk 'NR == 2 { print $1 }')"
-    pem=data/pki/roots.pem
-    for cert in ec rsa; do three_args=$pem three "$abi" $cert $qemu "$T/three"; done
-    THREE_DATE=4102444800
-    export THREE_DATE
-    three_args=$pem three "$abi, in 2100" ec $qemu "$T/three"
+    "${cross}strip" -o "$T/exchange" "$out/exchange"
+    echo "figure $abi.file $(wc -c < "$T/exchange")"
+    echo "figure $abi.text $("${cross}size" "$T/exchange" | awk 'NR == 2 { print $1 }')"
+    for cert in ec rsa; do exchange "$abi" $cert $qemu "$T/exchange"; done
+    EXCHANGE_DATE=4102444800
+    export EXCHANGE_DATE
+    exchange "$abi, in 2100" ec $qemu "$T/exchange"
     # the certificates end with the year 2120
-    THREE_DATE=5000000000
-    three_args=$pem refuses "$abi, in 2128" ec $qemu "$T/three"
-    unset THREE_DATE
+    EXCHANGE_DATE=5000000000
+    refuses "$abi, in 2128" ec $qemu "$T/exchange"
+    unset EXCHANGE_DATE
 done
-result
+finish

@@ -4,17 +4,17 @@
 # one for each request, one that goes stale, servers that reset, refuse, are silent or are nobody's. Many calls, some given
 # up, must leave all of lwIP's memory free (ports/lwip_soak.c). What the image takes is told as figures and has limits.
 cd "$(dirname "$0")" || exit 1
-name=more_lwip
-. ./ports/serve.sh
+. ./suite.sh
+built "$build/llm_openai.h" "$build/libbearssl.a" "$mock"
 need qemu-system-arm
 echo '#include <string.h>' | arm-none-eabi-gcc --specs=nano.specs -E - > /dev/null 2>&1 ||
     skip "gcc-arm-none-eabi and libnewlib-arm-none-eabi"
 need perl
-unset MAKEFLAGS MFLAGS MAKELEVEL
 sh ../tools/fetch_lwip.sh "$build/lwip" > "$T/err" 2>&1 ||
     skip "lwIP's source: $(tail -n 1 "$T/err" | cut -c1-120)"
 
 perl ports/dns.pl "$T/dns" "$T/questions" &
+pids=$!
 n=0
 while [ ! -f "$T/dns" ] && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
 dns=$(cat "$T/dns")

@@ -3,12 +3,12 @@
 # hooks are system calls, built with -nostdinc -nostdlib. The library's object needs nothing but the hooks and five string
 # functions; the program holds its three exchanges over HTTPS on one connection.
 cd "$(dirname "$0")" || exit 1
-NAME=more_nolibc
-[ "$(uname -sm)" = "Linux x86_64" ] || { echo "SKIPPED $NAME: needs Linux on x86-64"; exit 77; }
-. ports/lib.sh
-. ports/five.sh
-CC=${CC:-cc}
-example() { ${MAKE:-make} -s -C ../examples CC="$CC" BUILD="$build" OUT="$T" "$@" > "$T/err" 2>&1; }
+. ./suite.sh
+. ./ports/exchange.sh
+. ./ports/five.sh
+[ "$(uname -sm)" = "Linux x86_64" ] || skip "Linux on x86-64"
+built "$build/llm_openai.h" "$mock"
+example() { make -s -C ../examples CC="$CC" BUILD="$build" OUT="$T" "$@" > "$T/err" 2>&1; }
 
 # this must be found: a call of strchr in the header
 mkdir "$T/planted"
@@ -20,34 +20,33 @@ example "$T/nolibc/llm_openai.o" "$T/nolibc/board.o" || bad "the library: does n
 [ ! -s "$T/err" ] || bad "warnings" "$T/err"
 wait $!
 hooks='board_(open|send|receive|close|now_ms|unix_time|sleep|random)'
-check "planted: strchr" "$(beyond_five "$T/planted.o" "$hooks")" strchr
+equal "planted: strchr" "$(beyond_five "$T/planted.o" "$hooks")" strchr
 only_five "the whole client with TLS, -Os" "$T/nolibc/llm_openai.o" "$hooks"
 
 # try CERT: builds for a server, as the address is compiled in, and runs
 try() {
-    serve "$1"
+    serve --http off --https 0 --cert "$1"
     rm -f "$T/nolibc/firmware" "$T/nolibc/firmware.o"
-    if ! example "$T/nolibc/firmware" DEFINES="-DFIRMWARE_URL='\"https://localhost:$port/v1\"'"; then
+    if ! example "$T/nolibc/firmware" DEFINES="-DFIRMWARE_URL='\"https://localhost:$https/v1\"'"; then
         bad "$1: does not build" "$T/err"
         return
     fi
     timeout 60 "$T/nolibc/firmware" > "$T/out" 2>&1
-    check "$1: status" $? "$2"
+    equal "$1: status" $? "$2"
 }
 expected="an answer in one piece
 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20
 The tools have answered. read_sensor says: {\"room\":\"hall\",\"celsius\":21}."
-script=
 for cert in ec rsa; do
     try $cert 0
-    check "$cert: what it says" "$(head -n 3 "$T/out")" "$expected"
-    check "$cert: what the server saw" "$(stats connections requests)" "1 connections 4 requests"
+    equal "$cert: what it says" "$(head -n 3 "$T/out")" "$expected"
+    equal "$cert: what the server saw" "$(stats connections requests)" "1 connections 4 requests"
 done
 try unknown-ca 1
-check "unknown-ca: what it says" "$(sed -n '1s/^chat failed: \([A-Z_]*\) .*/\1/p' "$T/out")" LLM_ERR_TLS
-check "unknown-ca: what the server saw" "$(stats requests)" "0 requests"
+equal "unknown-ca: what it says" "$(sed -n '1s/^chat failed: \([A-Z_]*\) .*/\1/p' "$T/out")" LLM_ERR_TLS
+equal "unknown-ca: what the server saw" "$(stats requests)" "0 requests"
 strip "$T/nolibc/firmware"
 echo "figure nolibc.file $(wc -c < "$T/nolibc/firmware")"
 echo "figure nolibc.text $(size "$T/nolibc/firmware" | awk 'NR == 2 { print $1 }')"
 echo "figure nolibc.static_ram $(size "$T/nolibc/firmware" | awk 'NR == 2 { print $2 + $3 }')"
-result
+finish

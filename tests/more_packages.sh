@@ -5,8 +5,9 @@
 # machine with stand-ins for the systems' functions (ports/arduino, ports/esp) against the mock server. None of it shows
 # that hardware runs it.
 cd "$(dirname "$0")" || exit 1
-name=more_packages
-. ./ports/serve.sh
+. ./suite.sh
+. ./ports/exchange.sh
+built "$build/llm_openai.h" "$build/libbearssl.a" "$mock"
 CXX=${CXX:-g++}
 need "$CXX"
 need arm-none-eabi-g++ gcc-arm-none-eabi
@@ -14,7 +15,7 @@ need riscv64-unknown-elf-gcc gcc-riscv64-unknown-elf
 HEADER=$build/llm_openai.h sh ../tools/package.sh "$T" > "$T/said" 2>&1 || bad "package.sh" "$T/said"
 if grep -q 'not run on hardware' "$T/said"; then ok; else bad "it does not say that it was not run on hardware"; fi
 version=$(sed -n 's/^#define LLM_VERSION_MAJOR \(.*\)/\1/p; s/^#define LLM_VERSION_MINOR \(.*\)/\1/p; s/^#define LLM_VERSION_PATCH \(.*\)/\1/p' \
-    "${HDR:-..}/llm_openai.h" | tr '\n' . | sed 's/\.$//')
+    "$header/llm_openai.h" | tr '\n' . | sed 's/\.$//')
 
 # ---- metadata
 # arduino FOLDER: what is wrong with it
@@ -88,7 +89,7 @@ if sh ../tools/fetch_lwip.sh "$build/lwip" > "$T/err" 2>&1; then
         -Os -Wall -Wextra --specs=picolibc.specs -Iports/esp -Iports/esp/rv32 -isystem "$build/lwip/src/include" -I"$e/include" \
         -c -o /dev/null "$e/src/llm_openai.c"
 else
-    echo "left out: ESP-IDF's against lwIP's headers: $(tail -n 1 "$T/err" | cut -c1-120)"
+    left_out "ESP-IDF's against lwIP's headers" "lwIP's source: $(tail -n 1 "$T/err" | cut -c1-120)"
 fi
 
 # ---- run here
@@ -100,8 +101,8 @@ timeout 60 "$T/sketch" "https://localhost:$https/v1" "$ca" > "$T/out" 2>&1
 equal "Arduino: what the sketch prints" "$(cat "$T/out")" 'Hello from the mock server. There is no model in here, but I have read your 1 message, and the last one was: "Why is the sky blue?"'
 compiles "ESP-IDF, on this machine" "$CC" -std=gnu17 -Wall -Wextra -DEXCHANGE_PEM -Iports/esp -Iports/esp/host -I"$e/include" \
     -o "$T/esp" "$e/src/llm_openai.c" ports/esp/host/host.c ports/exchange.c
-timeout 60 "$T/esp" "https://localhost:$https/v1" "$ca" > "$T/out" 2>&1
-equal "ESP-IDF: what the program prints" "$(cat "$T/out")" "$EXCHANGED"
+exchange_host=localhost
+exchange "ESP-IDF: the program" ec "$T/esp"
 timeout 60 "$T/esp" "https://localhost:1/v1" "$ca" > "$T/out" 2>&1
 if grep -q 'chat: LLM_ERR_CONNECTION: localhost refused' "$T/out"; then ok; else bad "ESP-IDF: nobody listens" "$T/out"; fi
 finish

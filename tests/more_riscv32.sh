@@ -3,13 +3,12 @@
 # pipe to the mock server: a chat, a streamed chat and a tool loop over one TLS connection. No heap is linked. What the
 # image needs is told as figures of the run that passed, and has limits.
 cd "$(dirname "$0")" || exit 1
-name=more_riscv32
-. ./ports/serve.sh
+. ./suite.sh
+built "$build/llm_openai.h" "$build/libbearssl.a" "$mock"
 need riscv64-unknown-elf-gcc gcc-riscv64-unknown-elf
 [ -d /usr/lib/picolibc/riscv64-unknown-elf ] || skip picolibc-riscv64-unknown-elf
 need qemu-system-riscv32 qemu-system-misc
 elf=$T/rv/firmware.elf
-unset MAKEFLAGS MFLAGS MAKELEVEL
 
 # firmware DEFINES: builds it
 firmware() {

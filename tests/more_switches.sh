@@ -6,14 +6,11 @@
 #
 #   usage: [CC=gcc] sh tests/more_switches.sh
 cd "$(dirname "$0")" || exit 1
-name=more_switches
-. ./ports/serve.sh
+. ./suite.sh
+built "$build/llm_openai.h" "$build/libbearssl.a" "$mock"
 need "${CC%% *}"
-header=${HDR:-..}/llm_openai.h
-strict="-std=c99 -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast-qual -Wstrict-prototypes
--Wmissing-prototypes -Wwrite-strings -Wimplicit-fallthrough -Werror"
-base="-I$(dirname "$header") -isystem $build/bearssl/inc"
-unset http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY OPENAI_API_KEY OPENAI_BASE_URL
+base="-I$header -isystem $build/bearssl/inc"
+header=$header/llm_openai.h
 serve --http 0 --https 0
 OPENAI_MODEL=gpt-4o-mini
 export OPENAI_MODEL
@@ -70,8 +67,8 @@ queue() {
 # build WORD SWITCHES: both files, linked
 build() {
     # shellcheck disable=SC2086
-    $CC $strict $base $2 -c -o "$T/$1.o" "$T/llm.c" > "$T/$1.err" 2>&1 &&
-        $CC $strict $base $2 -o "$T/$1" ports/switches.c "$T/$1.o" "$build/libbearssl.a" >> "$T/$1.err" 2>&1
+    $CC $STRICT $base $2 -c -o "$T/$1.o" "$T/llm.c" > "$T/$1.err" 2>&1 &&
+        $CC $STRICT $base $2 -o "$T/$1" ports/switches.c "$T/$1.o" "$build/libbearssl.a" >> "$T/$1.err" 2>&1
 }
 # ran WORD COMMAND...: what was built runs, and its checks are counted
 ran() {
@@ -79,10 +76,7 @@ ran() {
     shift
     if [ ! -x "$T/$word" ]; then bad "$word: does not build" "$T/$word.err"; return; fi
     timeout 60 "$@" > "$T/out" 2>&1
-    status=$?
-    [ $status -eq 0 ] || bad "$word: status $status" "$T/out"
-    n=$(sed -n 's/^\([0-9]*\) passed, .*/\1/p' "$T/out")
-    passed=$((passed + ${n:-0}))
+    add_up "$word" $? "$T/out"
 }
 queue build none ""
 for s in $switches; do queue build "$s" "-D$s"; done

@@ -1,24 +1,23 @@
 #!/bin/sh
-# more_windows.sh: Windows on x86-64, cross-compiled and run under Wine without a display. ports/three.c, which needs no hook
+# more_windows.sh: Windows on x86-64, cross-compiled and run under Wine without a display. ports/exchange.c, which needs no hook
 # and loads no other DLLs than those named below, holds its three exchanges over HTTPS, trusting a file, then the system's
 # certificate store; the default hooks are tried one by one (ports/windows/net.c); unit suites run that need no POSIX.
 #
 #   SUITES=all sh more_windows.sh     also the suites that take long, and those that need BearSSL's library
 cd "$(dirname "$0")" || exit 1
-NAME=more_windows
-. ports/lib.sh
-header=${HDR:-..}
+. ./suite.sh
+. ./ports/exchange.sh
+built "$build/llm_openai.h" "$mock"
 gcc=x86_64-w64-mingw32-gcc
-command -v $gcc > /dev/null 2>&1 || skip "$gcc (gcc-mingw-w64-x86-64-win32)"
+need $gcc gcc-mingw-w64-x86-64-win32
 wine=$(command -v wine64 || ls /usr/lib/wine/wine64 2> /dev/null) || skip wine64
 wineserver=$(command -v wineserver || ls /usr/lib/wine/wineserver 2> /dev/null)
-command -v openssl > /dev/null 2>&1 || skip openssl
+need openssl
 unset DISPLAY WAYLAND_DISPLAY
 WINEPREFIX=$T/prefix WINEDEBUG=-all WINEDLLOVERRIDES="mscoree=;mshtml=;winemenubuilder.exe="
 export WINEPREFIX WINEDEBUG WINEDLLOVERRIDES
-trap '"$wineserver" -k 2> /dev/null; [ -z "$server" ] || kill "$server" 2> /dev/null; rm -rf "$T"' EXIT
-STRICT="-std=c99 -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast-qual -Wstrict-prototypes
--Wmissing-prototypes -Wwrite-strings -Wimplicit-fallthrough -Werror ${EXTRA_CFLAGS:-}"
+trap '"$wineserver" -k 2> /dev/null; clean_up' EXIT
+STRICT="$STRICT ${EXTRA_CFLAGS:-}"
 libs="-lws2_32 -liphlpapi -lbcrypt -lcrypt32"
 dlls="CRYPT32.dll IPHLPAPI.DLL KERNEL32.dll WS2_32.dll bcrypt.dll msvcrt.dll"
 
@@ -39,10 +38,10 @@ if [ -n "$tls_suites" ]; then
         '$gcc -std=c99 -w -O1 -I"$build/bearssl/inc" -I"$build/bearssl/src" -c -o "$T/bearssl/$(basename "$0" .c).o" "$0"'
     x86_64-w64-mingw32-ar rcs "$T/libbearssl.a" "$T"/bearssl/*.o
 fi
-printf '%s\n' three three_names addroot marks net $suites $tls_suites | xargs -P 2 -n 1 sh -c '
+printf '%s\n' exchange exchange_names addroot marks net $suites $tls_suites | xargs -P 2 -n 1 sh -c '
     case $0 in
-        three) set -- -Os -ffunction-sections -fdata-sections -Wl,--gc-sections -I"$build" ports/three.c ;;
-        three_names) set -- -O0 -DLLM_USE_GETADDRINFO -I"$build" ports/three.c ;;
+        exchange) set -- -Os -ffunction-sections -fdata-sections -Wl,--gc-sections -DEXCHANGE_IMPLEMENTATION -I"$build" ports/exchange.c ;;
+        exchange_names) set -- -O0 -DLLM_USE_GETADDRINFO -DEXCHANGE_IMPLEMENTATION -I"$build" ports/exchange.c ;;
         addroot) set -- -O0 ports/windows/addroot.c ;;
         marks) set -- -O0 -w -I"$build" ports/windows/marks.c ;;
         net) set -- -O0 -w -I"$header" ports/windows/net.c ;;
@@ -53,7 +52,7 @@ printf '%s\n' three three_names addroot marks net $suites $tls_suites | xargs -P
            fi ;;
     esac
     $gcc $STRICT -o "$T/$0.exe" "$@" $libs > "$T/$0.err" 2>&1 || rm -f "$T/$0.exe"'
-for p in three three_names addroot marks net $suites $tls_suites; do
+for p in exchange exchange_names addroot marks net $suites $tls_suites; do
     [ -x "$T/$p.exe" ] || bad "$p: does not compile" "$T/$p.err"
 done
 wait $boot
@@ -61,20 +60,22 @@ wait $boot
 # ---- the DLLs; one more must be found
 dlls_of() { x86_64-w64-mingw32-objdump -p "$1" | sed -n 's/.*DLL Name: //p' | LC_ALL=C sort | xargs; }
 printf '#include <windows.h>\nint main(void) { return MessageBeep(0); }\n' > "$T/planted.c"
-$gcc -o "$T/planted.exe" "$T/planted.c" && check "planted: a DLL more" "$(dlls_of "$T/planted.exe")" "KERNEL32.dll USER32.dll msvcrt.dll"
-check "DLLs" "$(dlls_of "$T/three.exe")" "$dlls"
-x86_64-w64-mingw32-strip "$T/three.exe"
-echo "figure windows.file $(wc -c < "$T/three.exe")"
-echo "figure windows.text $(x86_64-w64-mingw32-size "$T/three.exe" | awk 'NR == 2 { print $1 }')"
+$gcc -o "$T/planted.exe" "$T/planted.c" && equal "planted: a DLL more" "$(dlls_of "$T/planted.exe")" "KERNEL32.dll USER32.dll msvcrt.dll"
+equal "DLLs" "$(dlls_of "$T/exchange.exe")" "$dlls"
+x86_64-w64-mingw32-strip "$T/exchange.exe"
+echo "figure windows.file $(wc -c < "$T/exchange.exe")"
+echo "figure windows.text $(x86_64-w64-mingw32-size "$T/exchange.exe" | awk 'NR == 2 { print $1 }')"
 
 # ---- the three exchanges
-for cert in ec rsa; do three_args=data/pki/roots.pem three "a file of CAs" $cert "$wine" "$T/three.exe"; done
-three_args=data/pki/roots.pem refuses "a file of CAs, another CA" unknown-ca "$wine" "$T/three.exe"
-three_args=data/pki/none.pem refuses "a file that is not there" ec "$wine" "$T/three.exe"
-three_args=data/pki/roots.pem three "names by getaddrinfo" ec sh -c '"$0" "$1" "$(echo "$2" | sed s/127.0.0.1/localhost/)" "$3"' \
-    "$wine" "$T/three_names.exe"
-three_args=
-refuses "the store, before" ec "$wine" "$T/three.exe"
+for cert in ec rsa; do exchange "a file of CAs" $cert "$wine" "$T/exchange.exe"; done
+refuses "a file of CAs, another CA" unknown-ca "$wine" "$T/exchange.exe"
+exchange_host=localhost
+exchange "names by getaddrinfo" ec "$wine" "$T/exchange_names.exe"
+exchange_host=127.0.0.1
+exchange_ca=data/pki/none.pem
+refuses "a file that is not there" ec "$wine" "$T/exchange.exe"
+exchange_ca=
+refuses "the store, before" ec "$wine" "$T/exchange.exe"
 # add CERT [OID], to $store
 store=ROOT
 add() {
@@ -82,16 +83,16 @@ add() {
     "$wine" "$T/addroot.exe" $store "$T/$1.der" $2 > "$T/out" 2>&1 || bad "the store: $1 is not taken" "$T/out"
 }
 add root-rsa 1.3.6.1.5.5.7.3.3
-refuses "the store, a CA for programs" rsa "$wine" "$T/three.exe"
+refuses "the store, a CA for programs" rsa "$wine" "$T/exchange.exe"
 add root-ec 1.3.6.1.5.5.7.3.1
-three "the store, a CA for servers" ec "$wine" "$T/three.exe"
+exchange "the store, a CA for servers" ec "$wine" "$T/exchange.exe"
 add self-signed ""
-three "the store, no word on what it is for" self-signed "$wine" "$T/three.exe"
-refuses "the store, another CA" unknown-ca "$wine" "$T/three.exe"
+exchange "the store, no word on what it is for" self-signed "$wine" "$T/exchange.exe"
+refuses "the store, another CA" unknown-ca "$wine" "$T/exchange.exe"
 store=Disallowed
 add root-ec
-refuses "the store, a CA that is disallowed" ec "$wine" "$T/three.exe"
-three "the store, beside one that is disallowed" self-signed "$wine" "$T/three.exe"
+refuses "the store, a CA that is disallowed" ec "$wine" "$T/exchange.exe"
+exchange "the store, beside one that is disallowed" self-signed "$wine" "$T/exchange.exe"
 
 # ---- hooks and suites
 # take NAME COMMAND...: adds up a program's closing line
@@ -101,17 +102,11 @@ take() {
     timeout 250 "$@" > "$T/out" 2>&1
     status=$?
     tr -d '\r' < "$T/out" > "$T/log"
-    line=$(grep -aE '^[0-9]+ passed, [0-9]+ failed$' "$T/log" | tail -n 1)
-    case "$status, $line" in
-        "0, "*", 0 failed") ;;
-        *) bad "$what: status $status, '$line'" "$T/log" ;;
-    esac
-    line=${line%% *}
-    passed=$((passed + ${line:-0}))
-    echo "$what: ${line:-0}"
+    add_up "$what" $status "$T/log"
+    echo "$what: $good"
 }
 nameserver=$(awk '$1 == "nameserver" { print $2; exit }' /etc/resolv.conf)
 take "marks of distrust in the store" "$wine" "$T/marks.exe"
 take "hooks" sh -c 'cd "$0" && "$@"' "$T" "$wine" ./net.exe "${nameserver:-127.0.0.1}"
 for p in $suites $tls_suites; do [ ! -x "$T/$p.exe" ] || take "$p" "$wine" "$T/$p.exe"; done
-result
+finish

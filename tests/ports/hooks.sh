@@ -41,7 +41,7 @@ if [ "$known" -ge 23 ]; then ok; else bad "only $known hooks in the guide"; fi
 
 hook_build() {    # hook_build WORD OPTIONS; one group's functions are used, the others' are not
     # shellcheck disable=SC2086
-    $CC $strict -Wno-unused $base -I"$T" $2 -o "$T/$1" ports/hooks.c "$build/libbearssl.a" > "$T/$1.err" 2>&1
+    $CC $STRICT -Wno-unused $base -I"$T" $2 -o "$T/$1" ports/hooks.c "$build/libbearssl.a" > "$T/$1.err" 2>&1
 }
 built=
 hooks() {    # hooks URL GROUP...: is queued
