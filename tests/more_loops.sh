@@ -4,7 +4,8 @@
 # connections break, kept connections are dead and descriptors get new ones of the same number; the loop wakes up no more
 # often than something happens. Loops with a planted mistake must be found. more_loops_trace.sh looks at the system calls.
 cd "$(dirname "$0")" || exit 1
-. loops/lib.sh
+. ./suite.sh
+. ./loops/lib.sh
 LONG=${LOOPS_STREAMS:-1000} LONG_TLS=${LOOPS_TLS_STREAMS:-150}
 [ "$(ulimit -H -n)" = unlimited ] || [ "$(ulimit -H -n)" -ge $((LONG + 100)) ] || LONG=200 LONG_TLS=150
 ulimit -n $((LONG + 100)) 2> /dev/null || LONG=200 LONG_TLS=150
@@ -26,8 +27,8 @@ part() {
         rewind
         go "$loop" 24
         good "$loop, $scheme, retries" 24 abc
-        most "$loop, $scheme, retries: wake-ups" "$wakeups" "$(bound 40 $((8 + 8 + 24 * 6 + 40 * extra)) 16)"
-        [ "$loop" = poll ] || least "$loop, $scheme: ticks of its own" "$(ticks)" 1
+        at_most "$loop, $scheme, retries: wake-ups" "$wakeups" "$(bound 40 $((8 + 8 + 24 * 6 + 40 * extra)) 16)"
+        [ "$loop" = poll ] || at_least "$loop, $scheme: ticks of its own" "$(ticks)" 1
         [ "$loop" != epoll ] || equal "$loop, $scheme, retries" "$(sed -n 's/.* \([0-9]*\) retries.*/\1/p' "$T/end")" 16
     done
     # a name server; two sockets at once, and a descriptor that stands for both
@@ -37,7 +38,7 @@ part() {
     go "$loop" 24
     good "$loop, a name server" 24 abc
     # two answers of the name server, and the time for which A waits for AAAA
-    most "$loop, a name server: wake-ups" "$wakeups" "$(bound 40 $((8 + 8 + 24 * 6 + 40 * 2 + 40 * 2)) $((16 + 40)))"
+    at_most "$loop, a name server: wake-ups" "$wakeups" "$(bound 40 $((8 + 8 + 24 * 6 + 40 * 2 + 40 * 2)) $((16 + 40)))"
     OPENAI_BASE_URL=$plain
     OPENAI_MODEL=mock:status-401
     go "$loop" 3
@@ -81,12 +82,12 @@ many() {
     OPENAI_BASE_URL=$plain OPENAI_MODEL=mock:slow
     go epoll "$LONG"
     good "epoll, $LONG streams" "$LONG" abc
-    most "epoll, $LONG streams: wake-ups" "$wakeups" "$(bound "$LONG" $((LONG * 6)) 0)"
+    at_most "epoll, $LONG streams: wake-ups" "$wakeups" "$(bound "$LONG" $((LONG * 6)) 0)"
     echo "epoll: $LONG streams over HTTP, $wakeups wake-ups for $((LONG * 6)) writes of the server"
     OPENAI_BASE_URL=$tls
     go epoll "$LONG_TLS"
     good "epoll, $LONG_TLS streams over TLS" "$LONG_TLS" abc
-    most "epoll, $LONG_TLS streams over TLS: wake-ups" "$wakeups" "$(bound "$LONG_TLS" $((LONG_TLS * 8)) 0)"
+    at_most "epoll, $LONG_TLS streams over TLS: wake-ups" "$wakeups" "$(bound "$LONG_TLS" $((LONG_TLS * 8)) 0)"
     OPENAI_MODEL=any
     WIDTH=25 go epoll 300 "echo: one two"
     good "epoll, 300 in turns of 25 over TLS" 300 "one two" numbered

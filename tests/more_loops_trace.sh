@@ -4,9 +4,10 @@
 # after that; the loop wakes up no more often than something happens. loops/trace.awk judges; each of its findings is first
 # made by a planted mistake.
 cd "$(dirname "$0")" || exit 1
-command -v strace > /dev/null 2>&1 || { echo "SKIPPED more_loops_trace: needs strace"; exit 77; }
-strace -f -o /dev/null true 2> /dev/null || { echo "SKIPPED more_loops_trace: needs leave to trace a process (ptrace)"; exit 77; }
-. loops/lib.sh
+. ./suite.sh
+need strace
+strace -f -o /dev/null true 2> /dev/null || skip "leave to trace a process (ptrace)"
+. ./loops/lib.sh
 
 # trace LOOP N [TEXT]: like go, but under strace; the verdict is in $T/verdict, $found is its status
 trace() {
@@ -51,13 +52,13 @@ part() {
         # time for which A waits for AAAA. GLib wakes itself once for each time that is set anew.
         limit=$(bound 36 $((8 + 8 + 20 * 6 + 36 * extra)) 16)
         [ "$loop" != glib ] || limit=$((2 * limit))
-        most "$what, retries: waits" "$(number waits)" "$limit"
-        least "$what, retries: connections" "$(number connects)" 21
+        at_most "$what, retries: waits" "$(number waits)" "$limit"
+        at_least "$what, retries: connections" "$(number connects)" 21
         OPENAI_MODEL=mock:late
         WIDTH=16 trace "$loop" 30
         good "$what, dead connections" 30 abc
         clean "$what, dead connections"
-        case $loop in epoll | libuv) least "$what: descriptors with the number of one before" "$(number reused)" 1 ;; esac
+        case $loop in epoll | libuv) at_least "$what: descriptors with the number of one before" "$(number reused)" 1 ;; esac
     done
     OPENAI_BASE_URL=http://127.0.0.1:$http/v1
     OPENAI_MODEL=mock:mix

@@ -5,65 +5,24 @@
 # reaches a server that speaks TLS 1.3 only, with which BearSSL and Mbed TLS 2.28 fail by a clear word. And no TLS at all,
 # LLM_NO_TLS, behind stunnel.
 cd "$(dirname "$0")" || exit 1
-root=$(cd .. && pwd)
-build=${BUILD:-$root/build}
-mock=${MOCK_SERVER:-$build/mock_server}
-hdr=${HDR:-..}
-CC=${CC:-cc}
+. ./suite.sh
 PATH=$PATH:/usr/sbin:/sbin
-STRICT="-std=c99 -O0 -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast-qual
-    -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wimplicit-fallthrough -Werror"
-for f in "$mock" "$build/libbearssl.a" "$hdr/llm_openai.h"; do
-    [ -e "$f" ] || { echo "no $f: make -C tools libbearssl mock"; exit 1; }
-done
-T=$(mktemp -d "${TMPDIR:-/tmp}/llm_tls_other.XXXXXX") || exit 1
+built "$mock" "$build/libbearssl.a"
 chmod 755 "$T"
-pids=
-clean_up() {
-    trap - EXIT HUP INT TERM
-    # shellcheck disable=SC2086  # a list
-    [ -z "$pids" ] || kill $pids 2> /dev/null
-    wait 2> /dev/null
-    rm -rf "$T"
-}
-trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
-passed=0 failed=0
-ok() { passed=$((passed + 1)); }
-bad() {
-    failed=$((failed + 1))
-    echo "FAILED $1"
-    [ ! -s "${2:-/dev/null}" ] || head -n 12 "$2" | cut -c1-300 | sed 's/^/    /'
-}
-skip() {
-    echo "SKIPPED more_tls_other $1: needs $2"
-    [ "${LLM_CI:-0}" != 1 ] || bad "$1: LLM_CI=1 and $2 is missing"
-}
-equal() { if [ "$2" = "$3" ]; then ok; else bad "$1: is '$2', wanted '$3'"; fi; }
-
 pki=$PWD/data/pki
 OPENAI_API_KEY=k-canary-of-other-tls OPENAI_MODEL=any
-[ -z "${T_KEYS_FILE:-}" ] || echo "$OPENAI_API_KEY" >> "$T_KEYS_FILE" # run.sh looks for it in what a suite prints
+secret "$OPENAI_API_KEY"
 SSL_CERT_FILE=$pki/roots.pem
 export OPENAI_API_KEY OPENAI_MODEL OPENAI_BASE_URL SSL_CERT_FILE
-unset OPENAI_ORG_ID OPENAI_PROJECT_ID http_proxy https_proxy all_proxy HTTPS_PROXY ALL_PROXY SSL_CERT_DIR
 
-# run NAME COMMAND...: in the background; serve: $line is what it prints first
+# run NAME COMMAND...: in the background
 run() {
     name=$1
     shift
     "$@" > "$T/$name.out" 2>&1 < /dev/null &
     pids="$pids $!"
 }
-serve() {
-    run "$@"
-    n=0
-    while [ $n -lt 100 ] && ! [ -s "$T/$name.out" ]; do sleep 0.05; n=$((n + 1)); done
-    line=$(head -n 1 "$T/$name.out")
-}
-port_of() { echo "$line" | sed -n "s/.* $1 127\.0\.0\.1:\([0-9]*\).*/\1/p"; }
-serve mock "$mock" --with-parent --lifetime 300
-http=$(port_of http) https=$(port_of https) control=$(port_of control)
+serve
 
 # compile ARGUMENT...: in the background; compiled: waits for all of them. Two at a time.
 jobs=0
@@ -124,13 +83,13 @@ config() { "$T/plain/client" config "$control" "$1" || bad "config $1"; }
 # shellcheck disable=SC2086  # lists of flags
 {
     mkdir "$T/plain" "$T/bear" "$T/none"
-    compile -std=c99 -O0 -w -I"$hdr" -isystem "$build/bearssl/inc" -o "$T/plain/client" netfaults/client.c "$build/libbearssl.a" -lm
-    compile -std=c99 -O0 -w -I"$hdr" -DLLM_NO_TLS -c -o "$T/none/lib.o" ../examples/llm_openai.c
-    compile -std=c99 -O0 -w -I"$hdr" -isystem "$build/bearssl/inc" -o "$T/bear/chat" ../examples/chat.c ../examples/llm_openai.c \
+    compile -std=c99 -O0 -w -I"$header" -isystem "$build/bearssl/inc" -o "$T/plain/client" netfaults/client.c "$build/libbearssl.a" -lm
+    compile -std=c99 -O0 -w -I"$header" -DLLM_NO_TLS -c -o "$T/none/lib.o" ../examples/llm_openai.c
+    compile -std=c99 -O0 -w -I"$header" -isystem "$build/bearssl/inc" -o "$T/bear/chat" ../examples/chat.c ../examples/llm_openai.c \
         "$build/libbearssl.a"
-    for e in chat stream tools; do compile -std=c99 -I"$hdr" -o "$T/none/$e" ../examples/$e.c "$T/none/lib.o"; done
+    for e in chat stream tools; do compile -std=c99 -I"$header" -o "$T/none/$e" ../examples/$e.c "$T/none/lib.o"; done
     compiled
-    [ $failed -eq 0 ] || { echo "$passed passed, $failed failed"; exit 1; }
+    [ $failed -eq 0 ] || finish
 }
 kinds=
 for kind in openssl mbedtls; do
@@ -138,24 +97,24 @@ for kind in openssl mbedtls; do
         openssl) include=openssl/ssl.h package=libssl-dev libs="-lssl -lcrypto" ;;
         mbedtls) include=mbedtls/ssl.h package=libmbedtls-dev libs="-lmbedtls -lmbedx509 -lmbedcrypto" ;;
     esac
-    echo "#include <$include>" | $CC -E -x c - > /dev/null 2>&1 || { skip $kind $package; continue; }
+    echo "#include <$include>" | $CC -E -x c - > /dev/null 2>&1 || { left_out $kind $package; continue; }
     mkdir "$T/$kind"
     # shellcheck disable=SC2086  # lists of flags
-    compile $STRICT -I"$hdr" -c -o "$T/$kind/lib.o" ../examples/tls_$kind.c
+    compile $STRICT -O0 -I"$header" -c -o "$T/$kind/lib.o" ../examples/tls_$kind.c
     # the program of more_net.sh with these hooks
     # shellcheck disable=SC2086
-    compile -std=c99 -O0 -w -D_GNU_SOURCE -DLLM_OPENAI_STATIC -I"$hdr" -include "../examples/tls_$kind.c" \
+    compile -std=c99 -O0 -w -D_GNU_SOURCE -DLLM_OPENAI_STATIC -I"$header" -include "../examples/tls_$kind.c" \
         -o "$T/$kind/client" netfaults/client.c $libs -lm
     # and once with hooks that trust anybody
     sed 's/SSL_VERIFY_PEER/SSL_VERIFY_NONE/; s/SSL_VERIFY_REQUIRED/SSL_VERIFY_NONE/' ../examples/tls_$kind.c > "$T/$kind/blind.c"
     # shellcheck disable=SC2086
-    compile -std=c99 -O0 -w -D_GNU_SOURCE -DLLM_OPENAI_STATIC -I"$hdr" -I../examples -include "$T/$kind/blind.c" \
+    compile -std=c99 -O0 -w -D_GNU_SOURCE -DLLM_OPENAI_STATIC -I"$header" -I../examples -include "$T/$kind/blind.c" \
         -o "$T/$kind/blind" netfaults/client.c $libs -lm
     compiled
     for e in chat stream tools poll epoll; do
         [ $e != epoll ] || [ "$(uname -s)" = Linux ] || continue
         # shellcheck disable=SC2086
-        compile $STRICT -I"$hdr" -o "$T/$kind/$e" ../examples/$e.c "$T/$kind/lib.o" $libs
+        compile $STRICT -O0 -I"$header" -o "$T/$kind/$e" ../examples/$e.c "$T/$kind/lib.o" $libs
     done
     compiled
     [ -x "$T/$kind/client" ] && [ -x "$T/$kind/tools" ] || continue
@@ -179,7 +138,7 @@ CONF
     run nginx nginx -c "$T/nginx.conf"
     "$T/plain/client" wait "$only13" 8000 || { bad "nginx does not listen" "$T/nginx.log"; only13=; }
 else
-    skip "TLS 1.3" nginx
+    left_out "TLS 1.3" nginx
     only13=
 fi
 
@@ -308,7 +267,6 @@ CONF
     three none "LLM_NO_TLS behind stunnel"
     equal "LLM_NO_TLS behind stunnel: all of it came over TLS" "$("$T/plain/client" stat "$control" http_connections)" 0
 else
-    skip "LLM_NO_TLS" stunnel4
+    left_out "LLM_NO_TLS" stunnel4
 fi
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+finish

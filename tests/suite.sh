@@ -52,6 +52,8 @@ add_up() {
         case ${line%% *} in [1-9]*) failed=$((failed + ${line%% *} - 1)) ;; esac
     fi
 }
+# secret KEY: run.sh looks for it in what the suite prints
+secret() { [ -z "${T_KEYS_FILE:-}" ] || echo "$1" >> "$T_KEYS_FILE"; }
 finish() {
     echo "$passed passed, $failed failed"
     [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

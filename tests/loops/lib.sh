@@ -1,71 +1,25 @@
-# lib.sh: what more_loops.sh and more_loops_trace.sh share: the examples with an event loop are built, and a name server is
-# there. Sets $T and $loops, those that can be built. Both suites then run `each`, which calls part_LOOP for each of them,
+# lib.sh: what more_loops.sh and more_loops_trace.sh share beside suite.sh: the examples with an event loop are built, and a
+# name server is there. Sets $loops, those that can be built. Both suites then run `each`, which calls part_LOOP for each of them,
 # side by side, in a folder and with mock servers of its own.
-root=$(cd .. && pwd)
-build=${BUILD:-$root/build}
-mock=${MOCK_SERVER:-$build/mock_server}
-CC=${CC:-cc}
-hdr=${HDR:-..}
-STRICT="-std=c99 -O0 -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast-qual
-    -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wimplicit-fallthrough -Werror"
-for f in "$mock" "$build/libbearssl.a" "$hdr/llm_openai.h"; do
-    [ -e "$f" ] || { echo "no $f: make -C tools libbearssl mock"; exit 1; }
-done
-[ "$(uname -s)" = Linux ] || { echo "SKIPPED $0: needs Linux, for epoll"; exit 77; }
-T=$(mktemp -d "${TMPDIR:-/tmp}/llm_loops.XXXXXX") || exit 1
+built "$mock" "$build/libbearssl.a"
+[ "$(uname -s)" = Linux ] || skip "Linux, for epoll"
 programs=$T
-pids=
-clean_up() {
-    trap - EXIT HUP INT TERM
-    # shellcheck disable=SC2086  # a list
-    [ -z "$pids" ] || kill $pids 2> /dev/null
-    wait 2> /dev/null
-    rm -rf "$T"
-}
-trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
-passed=0 failed=0
-ok() { passed=$((passed + 1)); }
-bad() {
-    failed=$((failed + 1))
-    echo "FAILED $1"
-    [ ! -s "${2:-/dev/null}" ] || head -n 12 "$2" | cut -c1-200 | sed 's/^/    /'
-}
-equal() { if [ "$2" = "$3" ]; then ok; else bad "$1: is '$2', wanted '$3'"; fi; }
-most() { if [ -n "$2" ] && [ "$2" -le "$3" ]; then ok; else bad "$1: $2, at most $3"; fi; }
-least() { if [ -n "$2" ] && [ "$2" -ge "$3" ]; then ok; else bad "$1: $2, at least $3"; fi; }
-finish() {
-    echo "$passed passed, $failed failed"
-    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
-    exit
-}
-
 OPENAI_API_KEY=k-canary-of-the-loops
-[ -z "${T_KEYS_FILE:-}" ] || echo "$OPENAI_API_KEY" >> "$T_KEYS_FILE" # run.sh looks for it in what a suite prints
+secret "$OPENAI_API_KEY"
 export OPENAI_API_KEY OPENAI_MODEL OPENAI_BASE_URL SSL_CERT_FILE
-unset OPENAI_ORG_ID OPENAI_PROJECT_ID http_proxy https_proxy all_proxy HTTPS_PROXY ALL_PROXY
 
-# serve NAME ARGUMENT...: a server in the background; $line is what it prints first
-serve() {
-    name=$1
-    shift
-    "$@" > "$T/$name.out" 2>&1 < /dev/null &
-    pids="$pids $!"
-    n=0
-    while [ $n -lt 100 ] && ! [ -s "$T/$name.out" ]; do sleep 0.05; n=$((n + 1)); done
-    line=$(head -n 1 "$T/$name.out")
-}
-port_of() { echo "$line" | sed -n "s/.* $1 127\.0\.0\.1:\([0-9]*\).*/\1/p"; }
 # shellcheck disable=SC2086  # lists of flags
 compile() {
     $CC "$@" 2> "$T/err" || { bad "$CC $*" "$T/err"; finish; }
 }
-compile -std=c99 -O0 -w -I"$hdr" -isystem "$build/bearssl/inc" -o "$programs/client" netfaults/client.c "$build/libbearssl.a" -lm
-serve dns "$programs/client" dns answer 127.0.0.1 1
-dns=$line
+compile -std=c99 -O0 -w -I"$header" -isystem "$build/bearssl/inc" -o "$programs/client" netfaults/client.c "$build/libbearssl.a" -lm
+"$programs/client" dns answer 127.0.0.1 1 > "$T/dns" 2>&1 < /dev/null &
+pids=$! n=0
+while [ $n -lt 100 ] && ! [ -s "$T/dns" ]; do sleep 0.05; n=$((n + 1)); done
+dns=$(cat "$T/dns")
 echo 'nameserver 127.0.0.1' > "$programs/resolv"
 # shellcheck disable=SC2086  # a list
-compile -std=c99 -O0 -Wall -Wextra -Werror ${LOOPS_CFLAGS:-} -I"$hdr" -isystem "$build/bearssl/inc" -DLLM_DNS_PORT="$dns" \
+compile -std=c99 -O0 -Wall -Wextra -Werror ${LOOPS_CFLAGS:-} -I"$header" -isystem "$build/bearssl/inc" -DLLM_DNS_PORT="$dns" \
     "-DLLM_RESOLV_CONF=\"$programs/resolv\"" -c -o "$programs/lib.o" ../examples/llm_openai.c
 
 loops=
@@ -77,16 +31,12 @@ make_loop() {
         libuv) libs=-luv ;;
         glib) libs=$(pkg-config --cflags --libs glib-2.0 2> /dev/null | sed 's/-I/-isystem /g') ;;
     esac
-    $CC $STRICT ${LOOPS_CFLAGS:-} -I"$hdr" -o "$3" "$2" "$programs/lib.o" $libs "$build/libbearssl.a" 2> "$T/err"
-}
-missing() {
-    echo "SKIPPED $(basename "$0" .sh) $1: needs $2"
-    [ "${LLM_CI:-0}" != 1 ] || bad "$1: LLM_CI=1 and $2 is missing"
+    $CC $STRICT -O0 ${LOOPS_CFLAGS:-} -I"$header" -o "$3" "$2" "$programs/lib.o" $libs "$build/libbearssl.a" 2> "$T/err"
 }
 for name in epoll poll libuv glib; do
     case $name in
-        libuv) echo '#include <uv.h>' | $CC -E -x c - > /dev/null 2>&1 || { missing libuv libuv1-dev; continue; } ;;
-        glib) pkg-config --exists glib-2.0 2> /dev/null || { missing glib "libglib2.0-dev and pkg-config"; continue; } ;;
+        libuv) echo '#include <uv.h>' | $CC -E -x c - > /dev/null 2>&1 || { left_out libuv libuv1-dev; continue; } ;;
+        glib) pkg-config --exists glib-2.0 2> /dev/null || { left_out glib "libglib2.0-dev and pkg-config"; continue; } ;;
     esac
     if make_loop $name ../examples/$name.c "$T/$name"; then ok; else bad "examples/$name.c" "$T/err"; continue; fi
     loops="$loops $name"
@@ -135,11 +85,10 @@ ticks() { sed -n -e 's/.* \([0-9]*\) of them of the timer.*/\1/p' -e 's/.* \([0-
 
 # mock_servers: $http, $https, and $named, HTTPS with the name a.mock.test
 mock_servers() {
-    serve named "$mock" --cert wildcard --script loops/script.txt --with-parent --lifetime 300
-    named=$(port_of https) named_control=$(port_of control)
-    serve mock "$mock" --script loops/script.txt --with-parent --lifetime 300
-    http=$(port_of http) https=$(port_of https) control=$(port_of control)
-    SSL_CERT_FILE=$(echo "$line" | sed -n 's/.* ca \(.*\)$/\1/p')
+    serve --cert wildcard --script loops/script.txt
+    named=$https named_control=$control pids=$server server=
+    serve --script loops/script.txt
+    SSL_CERT_FILE=$ca
 }
 # rewind: the scripts from their beginning
 rewind() {
@@ -155,8 +104,7 @@ each() {
             T=$programs/in_$loop
             mkdir "$T" || exit 1
             passed=0 failed=0 pids=
-            # shellcheck disable=SC2086  # a list
-            trap '[ -z "$pids" ] || kill $pids 2> /dev/null' EXIT
+            trap clean_up EXIT
             mock_servers
             part "$loop"
             echo "$passed passed, $failed failed"
@@ -166,14 +114,7 @@ each() {
     done
     for loop in $loops; do
         eval "wait \$of_$loop"
-        counts=$(tail -n 1 "$programs/$loop.says")
-        case $counts in
-            [0-9]*" passed, "[0-9]*" failed")
-                sed '$d' "$programs/$loop.says"
-                passed=$((passed + ${counts%% *}))
-                counts=${counts#*, }
-                failed=$((failed + ${counts%% *})) ;;
-            *) bad "$loop: no closing line" "$programs/$loop.says" ;;
-        esac
+        sed '$d' "$programs/$loop.says"
+        add_up "$loop" 0 "$programs/$loop.says"
     done
 }
