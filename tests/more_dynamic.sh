@@ -4,33 +4,16 @@
 # that program with two threads. "all" (extra_dynamic.sh) takes the suites that are too slow for every run, those with
 # BearSSL under MemorySanitizer, and the suite against the mock server under valgrind. Seconds stand behind each line.
 cd "$(dirname "$0")" || exit 1
-root=$(cd .. && pwd)
-build=${BUILD:-$root/build}
-header=${HDR:-$root}
-MOCK_SERVER=${MOCK_SERVER:-$build/mock_server}
-export MOCK_SERVER
-skip() { echo "SKIPPED dynamic: needs $1"; exit 77; }
-command -v clang > /dev/null 2>&1 || skip clang
-command -v valgrind > /dev/null 2>&1 || skip valgrind
-[ -x "$MOCK_SERVER" ] || { echo "no $MOCK_SERVER: make -C tools mock"; exit 1; }
-[ -f "$build/llm_openai.h" ] || { echo "no $build/llm_openai.h: make -C tools bundle"; exit 1; }
-T=$(mktemp -d "${TMPDIR:-/tmp}/llm_dynamic.XXXXXX") || exit 1
-trap 'rm -rf "$T"' EXIT
-trap 'exit 1' HUP INT TERM
-passed=0 failed=0
+. ./suite.sh
+need clang
+need valgrind
+built "$mock" "$build/llm_openai.h"
 last=$(date +%s)
 say() {
     now=$(date +%s)
     printf '%-60s %4d s\n' "$1" $((now - last))
     last=$now
 }
-ok() { passed=$((passed + 1)); }
-bad() {
-    failed=$((failed + 1))
-    echo "FAILED $1"
-    head -n 25 "$T/out" | sed 's/^/    /'
-}
-
 # run NAME COMMAND...: one check of ours; a report of the tool ends it with status 66
 run() {
     name=$1
@@ -42,7 +25,7 @@ run() {
         ok
         say "$name: $line"
     else
-        bad "$name: status $status"
+        bad "$name: status $status" "$T/out" 25
     fi
 }
 
@@ -56,7 +39,7 @@ finds() {
         ok
         say "$name: found"
     else
-        bad "$name: not found, status $status"
+        bad "$name: not found, status $status" "$T/out" 25
     fi
 }
 
@@ -110,7 +93,7 @@ msan() {
     suite=$1 include=$2
     shift 2
     $MSAN "$@" -D_GNU_SOURCE -DT_SLOW=10 -include msan/unwritten.h -I"$include" -o "$T/$suite" "$suite.c" $objects -lm \
-        > "$T/out" 2>&1 || { bad "$suite does not build"; return 1; }
+        > "$T/out" 2>&1 || { bad "$suite does not build" "$T/out" 25; return 1; }
 }
 objects=
 
@@ -134,7 +117,7 @@ if [ "${1:-}" = all ]; then
     # shellcheck disable=SC2016
     if BR=$build/bearssl xargs -P 2 -n 20 sh -c 'cd "$0" && clang -O1 -gline-tables-only -fsanitize=memory -w -I"$BR/inc" \
             -I"$BR/src" -c "$@"' "$T/br" < "$T/list" > "$T/out" 2>&1; then say "BearSSL with MemorySanitizer"
-    else bad "BearSSL does not build"; fi
+    else bad "BearSSL does not build" "$T/out" 25; fi
 fi
 for source in test_*.c; do
     suite=${source%.c}
@@ -160,14 +143,14 @@ if $TSAN -I"$build" -o "$T/two" tsan/two_threads.c -pthread > "$T/out" 2>&1; the
     finds "ThreadSanitizer, two_threads with a race" 'data race' $still "$T/two" 1 race
     run "ThreadSanitizer, two_threads" $still "$T/two" 20
 else
-    bad "two_threads does not build"
+    bad "two_threads does not build" "$T/out" 25
 fi
 if cc -std=c99 -O1 -g -I"$build" -o "$T/two" tsan/two_threads.c -pthread > "$T/out" 2>&1; then
     finds "valgrind, two_threads with a leak" 'definitely lost' $MEMCHECK "$T/two" 1 leak
     finds "valgrind, two_threads with a read of freed memory" 'Invalid read' $MEMCHECK "$T/two" 1 late
     run "valgrind, two_threads" $MEMCHECK "$T/two" 2
 else
-    bad "two_threads does not build"
+    bad "two_threads does not build" "$T/out" 25
 fi
 if [ "${1:-}" = all ]; then
     for suite in test_call test_tools test_live_mock; do
@@ -175,9 +158,8 @@ if [ "${1:-}" = all ]; then
         if [ $suite = test_live_mock ]; then include=$build define=; fi
         if cc -std=c99 -D_GNU_SOURCE -O1 -g -DT_VALGRIND -DT_SLOW=10 $define -include msan/unwritten.h -I"$include" \
             -o "$T/$suite" $suite.c -lm > "$T/out" 2>&1
-        then run "valgrind, $suite" $MEMCHECK "$T/$suite"; else bad "$suite does not build"; fi
+        then run "valgrind, $suite" $MEMCHECK "$T/$suite"; else bad "$suite does not build" "$T/out" 25; fi
     done
 fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+finish

@@ -2,22 +2,11 @@
 # more_freestanding.sh: the protocol core without a C library. freestanding/main.c is linked with the string.c of
 # examples/nolibc and nothing else (-nostdlib), and reads one answer from memory at every two-way split into the golden log.
 cd "$(dirname "$0")" || exit 1
-header=${HDR:-..}
-CC=${CC:-cc}
+. ./suite.sh
 case $(uname -sm) in
     "Linux x86_64" | "Linux aarch64") ;;
-    *) echo "SKIPPED more_freestanding: needs Linux on x86-64 or aarch64"; exit 77 ;;
+    *) skip "Linux on x86-64 or aarch64" ;;
 esac
-T=$(mktemp -d "${TMPDIR:-/tmp}/llm_free.XXXXXX") || exit 1
-trap 'rm -rf "$T"' EXIT
-trap 'exit 1' HUP INT TERM
-passed=0 failed=0
-ok() { passed=$((passed + 1)); }
-bad() {
-    failed=$((failed + 1))
-    echo "FAILED $1"
-    [ ! -s "${2:-/dev/null}" ] || head -n 20 "$2" | sed 's/^/    /'
-}
 
 for name in answer:stream.http golden:stream.log; do
     perl -0777 -e '
@@ -32,7 +21,7 @@ done
 perl data/freestanding/make.pl | cmp -s - data/freestanding/stream.http || bad "stream.http is not what make.pl makes"
 
 FLAGS="-std=c99 -ffreestanding -fno-stack-protector -fno-pie -Wall -Wextra -Werror -I$T -I$header -isystem freestanding/include"
-. ports/five.sh
+. ./ports/five.sh
 
 # what is not there is seen, by its name; what compilers bring is not
 for w in memchr strchr abort __divmoddi9 __stack_chk_fail __divmoddi4; do
@@ -80,5 +69,4 @@ if echo 'int x;' | $CC -m32 -ffreestanding -x c -c -o /dev/null - 2> /dev/null; 
         bad "32 bits: does not compile" "$T/err"
     fi
 fi
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+finish

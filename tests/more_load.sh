@@ -4,27 +4,16 @@
 # itself is tested: a server that repeats or loses a piece, a caller that asks too often, loses a response, memory or
 # a descriptor, or keeps memory from round to round must each be reported. LOAD_CFLAGS adds flags (a sanitizer, say).
 cd "$(dirname "$0")" || exit 1
-build=${BUILD:-$(cd .. && pwd)/build}
-hdr=${HDR:-..}
-MOCK_SERVER=${MOCK_SERVER:-$build/mock_server}
-export MOCK_SERVER
+. ./suite.sh
 streams=${1:-${LOAD_STREAMS:-100}} seconds=${2:-${LOAD_SECONDS:-2}} seed=${3:-${LOAD_SEED:-1}}
-skip() { echo "SKIPPED load: needs $1"; exit 77; }
 [ "$(uname -s)" = Linux ] || skip "Linux, for epoll and /proc"
 [ -d /proc/self/fd ] || skip "/proc"
 [ "$(ulimit -H -n)" = unlimited ] || [ "$(ulimit -H -n)" -ge $((2 * streams + 100)) ] || skip "more open files"
-[ -x "$MOCK_SERVER" ] || { echo "no $MOCK_SERVER: make -C tools mock"; exit 1; }
-[ -f "$build/libbearssl.a" ] || { echo "no $build/libbearssl.a: make -C tools libbearssl"; exit 1; }
-[ -f "$hdr/llm_openai.h" ] || { echo "no llm_openai.h in $hdr"; exit 1; }
-T=$(mktemp -d "${TMPDIR:-/tmp}/llm_load.XXXXXX") || exit 1
-trap 'rm -rf "$T"' EXIT
-trap 'exit 1' HUP INT TERM
-strict="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast-qual -Wstrict-prototypes"
+built "$mock" "$build/libbearssl.a"
 # shellcheck disable=SC2086  # LOAD_CFLAGS is a list
-"${CC:-cc}" -std=c99 -O1 -g $strict -Werror ${LOAD_CFLAGS:-} -I"$hdr" -isystem "$build/bearssl/inc" \
-    -o "$T/load" load/load.c "$build/libbearssl.a" -lm || { echo "0 passed, 1 failed"; exit 1; }
+$CC $STRICT -O1 -g ${LOAD_CFLAGS:-} -I"$header" -isystem "$build/bearssl/inc" \
+    -o "$T/load" load/load.c "$build/libbearssl.a" -lm || { bad "load.c does not build"; finish; }
 
-passed=0 failed=0
 # one DEFECT TEXT: this finding of load.c, and only with the defect
 one() {
     if timeout 200 "$T/load" 24 1 "$seed" "$1" > "$T/$1.out" 2>&1; then
@@ -47,22 +36,13 @@ finds descriptor "descriptors()"
 finds kept "rss_end <= rss"
 wait
 for defect in twice lost often response memory descriptor kept; do
-    if [ -f "$T/$defect.found" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+    if [ -f "$T/$defect.found" ]; then ok; else failed=$((failed + 1)); fi
     cat "$T/$defect.said"
 done
-[ "$(grep -c 'FAILED' "$T/kept.out")" -eq 1 ] || {
-    echo "FAILED: another check sees the defect 'kept' too, or none does"
-    failed=$((failed + 1))
-}
+[ "$(grep -c 'FAILED' "$T/kept.out")" -eq 1 ] || bad "another check sees the defect 'kept' too, or none does" "$T/kept.out"
 
 "$T/load" "$streams" "$seconds" "$seed" > "$T/out" 2>&1
 status=$?
 cat "$T/out"
-line=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$T/out" | tail -n 1)
-[ -n "$line" ] || line="0 passed, 1 failed"
-f=${line#*, }
-f=${f%% *}
-passed=$((passed + ${line%% *})) failed=$((failed + f))
-if [ $status -ne 0 ] && [ "$f" -eq 0 ]; then failed=$((failed + 1)); fi
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+add_up load.c $status "$T/out"
+finish

@@ -3,36 +3,19 @@
 # llm_client_free(), whatever the compiler makes of the wipes: gcc and clang, with and without optimisation, both forms
 # of the header. secrets/search.c looks from outside. Then headers in which a wipe is missing: each must be reported.
 cd "$(dirname "$0")" || exit 1
-root=$(cd .. && pwd)
-BUILD=${BUILD:-$root/build}
-HDR=${HDR:-$root}
-CC=${CC:-cc}
-MOCK_SERVER=${MOCK_SERVER:-$BUILD/mock_server}
-export MOCK_SERVER
-if [ "$(uname -s)" != Linux ] || [ ! -r /proc/self/mem ]; then
-    echo "SKIPPED more_secrets: needs Linux with /proc"
-    exit 77
-fi
-T=$(mktemp -d) || exit 1
-trap 'rm -rf "$T"' EXIT
-trap 'exit 1' HUP INT TERM
-passed=0 failed=0
-bad() {
-    failed=$((failed + 1))
-    echo "FAILED $1"
-    head -n 15 "$2" | cut -c1-200 | sed 's/^/    /'
-}
+. ./suite.sh
+[ "$(uname -s)" = Linux ] && [ -r /proc/self/mem ] || skip "Linux with /proc"
+built "$mock" "$build/libbearssl.a" "$build/llm_openai.h"
 # build CC FLAGS HEADER-FOLDER PROGRAM
 build() {
-    libs="$BUILD/libbearssl.a"
-    [ "$3" != "$BUILD" ] || libs=
+    libs="$build/libbearssl.a"
+    [ "$3" != "$build" ] || libs=
     # shellcheck disable=SC2086
-    timeout 200 $1 -std=gnu99 -w $2 -I"$3" -isystem "$BUILD/bearssl/inc" -o "$4" secrets/holder.c $libs > "$T/err" 2>&1
+    timeout 200 $1 -std=gnu99 -w $2 -I"$3" -isystem "$build/bearssl/inc" -o "$4" secrets/holder.c $libs > "$T/err" 2>&1
 }
 if ! $CC -std=gnu99 -O2 -Wall -Wextra -Werror -o "$T/search" secrets/search.c 2> "$T/err"; then
     bad "secrets/search.c" "$T/err"
-    echo "$passed passed, $failed failed"
-    exit 1
+    finish
 fi
 version() { $1 --version 2> /dev/null | sed -n '1s/^[^ ]* //p'; }     # cc is gcc under another name
 compilers=$CC
@@ -41,37 +24,31 @@ for c in gcc clang; do
 done
 for c in $compilers; do
     for flags in -O0 -O2 "-O2 bundle"; do
-        form=$HDR
-        [ "$flags" != "-O2 bundle" ] || { [ "$c" = "$CC" ] || continue; form=$BUILD; }
+        form=$header
+        [ "$flags" != "-O2 bundle" ] || { [ "$c" = "$CC" ] || continue; form=$build; }
         if ! build "$c" "${flags%% *}" "$form" "$T/holder"; then
             bad "$c $flags does not build" "$T/err"
             continue
         fi
         timeout 120 "$T/search" "$T/holder" > "$T/out" 2>&1
-        status=$?
-        line=$(tail -n 1 "$T/out")
-        n=${line%% passed*}
-        case $status:$n in
-            0:[1-9]*) passed=$((passed + n)) ;;
-            *) bad "$c $flags: $line" "$T/out" ;;
-        esac
+        add_up "$c $flags" $? "$T/out"
     done
 done
 
 # ---- planted defects: NAME, what to change in the header, what must be said
 planted() {
     mkdir -p "$T/planted"
-    sed "$2" "$HDR/llm_openai.h" > "$T/planted/llm_openai.h"
-    if cmp -s "$HDR/llm_openai.h" "$T/planted/llm_openai.h"; then
+    sed "$2" "$header/llm_openai.h" > "$T/planted/llm_openai.h"
+    if cmp -s "$header/llm_openai.h" "$T/planted/llm_openai.h"; then
         echo "nothing to change in the header" > "$T/err"
         bad "planted: $1" "$T/err"
         return
     fi
     if ! build "$CC" -O0 "$T/planted" "$T/holder"; then bad "planted: $1 does not build" "$T/err"; return; fi
     timeout 120 "$T/search" "$T/holder" short > "$T/out" 2>&1
-    if [ $? -eq 1 ] && grep -q "$3" "$T/out"; then passed=$((passed + 1)); else bad "planted: $1 is not reported" "$T/out"; fi
+    if [ $? -eq 1 ] && grep -q "$3" "$T/out"; then ok; else bad "planted: $1 is not reported" "$T/out"; fi
 }
-if build "$CC" -O0 "$HDR" "$T/holder" && timeout 120 "$T/search" "$T/holder" short > "$T/out" 2>&1; then passed=$((passed + 1)); else bad "the short run without a defect" "$T/out"; fi
+if build "$CC" -O0 "$header" "$T/holder" && timeout 120 "$T/search" "$T/holder" short > "$T/out" 2>&1; then ok; else bad "the short run without a defect" "$T/out"; fi
 planted "llmi_wipe() does nothing" 's/^LLMI_FN void llmi_wipe(void \*p, size_t n) {/&\n    if (n != 0) return;/' "^    HTTPS, after 'f': . copies of the key, wanted 0"
 free='/^LLMI_FN void llmi_mem_free/,/^}/s/llmi_wipe(.*);//'
 planted "a block that is freed is not wiped" "$free" "^    HTTPS, after 'k': 1 copies of the key, wanted 0"
@@ -83,11 +60,10 @@ planted "the last 12 bytes of a block are left" \
     "^    HTTPS: 0 copies of the key, wanted 0; 0 in base64, wanted 0; 1 pieces"
 case $(uname -m) in
     x86_64)
-        if ! build "$CC" "-O0 -DKEEP_IN_REGISTER" "$HDR" "$T/holder"; then bad "planted: a register" "$T/err"
+        if ! build "$CC" "-O0 -DKEEP_IN_REGISTER" "$header" "$T/holder"; then bad "planted: a register" "$T/err"
         elif timeout 120 "$T/search" "$T/holder" short > "$T/out" 2>&1; then bad "planted: a register that keeps the key is not reported" "$T/out"
-        elif grep -q 'vector registers' "$T/out"; then passed=$((passed + 1))
+        elif grep -q 'vector registers' "$T/out"; then ok
         else bad "planted: a register that keeps the key: another thing is reported" "$T/out"; fi ;;
     *) echo "no key is planted in a register: that part needs x86-64" ;;
 esac
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ] && [ $passed -gt 0 ]
+finish

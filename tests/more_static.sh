@@ -4,18 +4,12 @@
 # the header, and each tool has to report it: otherwise it has not looked. Each tool reads the build with TLS, which has
 # all of the code; "all" (extra_static.sh) reads the one without TLS too. The seconds are of processor time.
 cd "$(dirname "$0")" || exit 1
-root=$(cd .. && pwd)
-build=${BUILD:-$root/build}
-header=${HDR:-$root}/llm_openai.h
-skip() { echo "SKIPPED static: needs $1"; exit 77; }
+. ./suite.sh
+header=$header/llm_openai.h
 tidy=$(command -v clang-tidy-14 || command -v clang-tidy) || skip clang-tidy
-command -v cppcheck > /dev/null 2>&1 || skip cppcheck
+need cppcheck
 echo 'int x;' | gcc -fanalyzer -x c -c -o /dev/null - > /dev/null 2>&1 || skip "gcc 10 or later"
-[ -f "$build/bearssl/inc/bearssl.h" ] || { echo "no $build/bearssl: make -C tools libbearssl"; exit 1; }
-T=$(mktemp -d "${TMPDIR:-/tmp}/llm_static.XXXXXX") || exit 1
-trap 'rm -rf "$T"' EXIT
-trap 'exit 1' HUP INT TERM
-passed=0 failed=0
+built "$build/bearssl/inc/bearssl.h"
 used_before=0
 : > "$T/needed"
 
@@ -149,5 +143,4 @@ if [ "${1:-}" = all ]; then
     done < "$T/gone"
     passed=$((passed + 1))
 fi
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+finish

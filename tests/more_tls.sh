@@ -3,22 +3,9 @@
 # data/tls/cases.txt with the verdict of `openssl verify` beside ours, every server setting of data/tls/servers.txt, SNI, a
 # large transfer, the system's own CA certificates.
 cd "$(dirname "$0")" || exit 1
-root=$(cd .. && pwd)
-build=${BUILD:-$root/build}
-header=${HDR:-$root}
-CC=${CC:-cc}
-for tool in openssl gnutls-serv python3; do
-    command -v $tool >/dev/null 2>&1 || { echo "SKIPPED more_tls: needs $tool"; exit 77; }
-done
-[ -f "$build/libbearssl.a" ] || { echo "$build/libbearssl.a is missing: make -C tools libbearssl"; exit 1; }
-T=$(mktemp -d "${TMPDIR:-/tmp}/llm_tls.XXXXXX") || exit 1
-server=
-stop() {
-    [ -z "$server" ] || { kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; server=; }
-}
-trap 'stop; rm -rf "$T"' EXIT
-trap 'exit 1' HUP INT TERM
-passed=0 failed=0
+. ./suite.sh
+for tool in openssl gnutls-serv python3; do need $tool; done
+built "$build/libbearssl.a"
 
 mkdir "$T/new" && cp data/tls/cases_keys.pem "$T/new/" || exit 1
 python3 data/tls/make_cases.py "$T/new" > /dev/null &
@@ -30,9 +17,9 @@ done
 head -c 30000000 /dev/zero > "$T/big"
 printf 'small answer' > "$T/small"
 
-# serve CHAIN OPTION...: starts s_server in $T, sets $port
-serve() {
-    stop
+# s_server CHAIN OPTION...: starts it in $T, sets $port
+s_server() {
+    stop $server
     pem=$PWD/data/pki/$1.pem
     [ -f "$pem" ] || pem=$PWD/data/tls/$1.pem
     awk '/BEGIN CERT/ { n++ } n > 1' "$pem" > "$T/chain.pem"
@@ -49,7 +36,7 @@ serve() {
         [ -z "$port" ] || return 0
         sleep 0.1
     done
-    echo "s_server did not start: $(tail -n 2 "$T/server.log")"
+    bad "s_server does not start" "$T/server.log"
     return 1
 }
 
@@ -59,42 +46,39 @@ expect() {
     shift 2
     got=$(timeout 60 "$T/client" "$port" "$@" 2>&1 | tail -n 1)
     case $got in
-        $pattern) passed=$((passed + 1)) ;;
-        *) failed=$((failed + 1)); echo "FAILED $what"; echo "    is:     $got"; echo "    wanted: $pattern" ;;
+        $pattern) ok ;;
+        *) bad "$what"; echo "    is:     $got"; echo "    wanted: $pattern" ;;
     esac
 }
 
 ca=data/pki/roots.pem
 for chain in ec rsa p384; do
-    serve $chain -tls1_2 && expect "TLS 1.2, $chain" "ok 1[0-9]* * clean full *" localhost $ca /small
+    s_server $chain -tls1_2 && expect "TLS 1.2, $chain" "ok 1[0-9]* * clean full *" localhost $ca /small
 done
-serve by521 && expect "root on P-521" "ok * clean *" localhost data/tls/roots.pem /small
-serve critical-eku && expect "critical extendedKeyUsage" "ok * clean *" localhost $ca /small
-serve inter-eku &&
+s_server by521 && expect "root on P-521" "ok * clean *" localhost data/tls/roots.pem /small
+s_server critical-eku && expect "critical extendedKeyUsage" "ok * clean *" localhost $ca /small
+s_server inter-eku &&
     expect "critical extendedKeyUsage of the intermediate" "ok * clean *" localhost data/tls/root.pem /small
 
 # an address is not sent as SNI, a name is
-serve ec -tls1_2 -tlsextdebug
+s_server ec -tls1_2 -tlsextdebug
 expect "address" "ok * clean full *" 127.0.0.1 $ca /small
-if grep -q 'server name' "$T/server.log"; then failed=$((failed + 1)); echo "FAILED an address was sent as SNI"
-else passed=$((passed + 1)); fi
+if grep -q 'server name' "$T/server.log"; then bad "an address was sent as SNI"; else ok; fi
 expect "IPv6 address" "ok * clean full *" ::1 $ca /small
 expect "name" "ok * clean full *" localhost. $ca /small
-if grep -q 'server name' "$T/server.log"; then passed=$((passed + 1))
-else failed=$((failed + 1)); echo "FAILED no SNI was sent"; fi
+if grep -q 'server name' "$T/server.log"; then ok; else bad "no SNI was sent"; fi
 
 # volume
-serve ec -tls1_2
+s_server ec -tls1_2
 expect "30 MB" "ok 3000[0-9][0-9][0-9][0-9] * clean full *" localhost $ca /big
-stop
 
 bundle=/etc/ssl/certs/ca-certificates.crt
 if [ -f $bundle ]; then
     want=$(grep -c 'BEGIN CERT' $bundle)
     got=$("$T/client" index $bundle)
     case $got in
-        "$want anchors"*) passed=$((passed + 1)); echo "system bundle: $got" ;;
-        *) failed=$((failed + 1)); echo "FAILED system bundle has $want certificates: $got" ;;
+        "$want anchors"*) ok; echo "system bundle: $got" ;;
+        *) bad "system bundle has $want certificates: $got" ;;
     esac
 fi
 
@@ -103,16 +87,10 @@ run() {
     "$@" > "$T/out" 2>&1
     status=$?
     cat "$T/out"
-    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$T/out" | tail -n 1)
-    line=${line:-0 passed, 1 failed}
-    passed=$((passed + ${line%% *}))
-    line=${line#*, }
-    failed=$((failed + ${line%% *}))
-    [ $status -eq 0 ] || [ "${line%% *}" -gt 0 ] || failed=$((failed + 1))
+    add_up "$3" $status "$T/out"
 }
-wait $made || { echo "FAILED make_cases.py"; failed=$((failed + 1)); }
+wait $made || bad "make_cases.py"
 run timeout 300 python3 tls/cases.py "$T/client" "$T/new"
 run timeout 300 python3 tls/servers.py "$T/client" "$T/chat"
 
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]
+finish

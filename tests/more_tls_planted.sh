@@ -2,17 +2,10 @@
 # more_tls_planted.sh: proof that the TLS cases find what they are for. One defect at a time is planted in a copy of the
 # header; test_tls_cases must then fail, in the case that is named. The scripts of more_tls.sh get tables with wrong lines.
 cd "$(dirname "$0")" || exit 1
-root=$(cd .. && pwd)
-build=${BUILD:-$root/build}
-header=${HDR:-$root}
-CC=${CC:-cc}
-for tool in openssl python3; do
-    command -v $tool >/dev/null 2>&1 || { echo "SKIPPED more_tls_planted: needs $tool"; exit 77; }
-done
-[ -f "$build/libbearssl.a" ] || { echo "$build/libbearssl.a is missing: make -C tools libbearssl"; exit 1; }
-T=$(mktemp -d "${TMPDIR:-/tmp}/llm_plant.XXXXXX") || exit 1
-trap 'rm -rf "$T"' EXIT
-trap 'exit 1' HUP INT TERM
+. ./suite.sh
+need openssl
+need python3
+built "$build/libbearssl.a"
 
 # plant CASE NAME PERL: a line of the list. Several substitutions have " + " between them; each must find its place.
 plant() { printf '%s\t%s\t%s\n' "$1" "$2" "$3" >> "$T/list"; }
@@ -140,14 +133,12 @@ found() { # found SCRIPT OUTPUT ID...
     script=$1 out=$2
     shift 2
     for id; do
-        if grep -q "^FAILED $id\b" "$out"; then passed=$((passed + 1))
-        else failed=$((failed + 1)); echo "FAILED $script does not find the wrong line $id"; fi
+        if grep -q "^FAILED $id\b" "$out"; then ok; else bad "$script does not find the wrong line $id" "$out"; fi
     done
-    if grep -q '^FAILED good' "$out"; then failed=$((failed + 1)); echo "FAILED $script finds fault with a right line"; fi
+    if grep -q '^FAILED good' "$out"; then bad "$script finds fault with a right line" "$out"; fi
 }
-timeout 100 python3 tls/cases.py "$T/client" data/tls "$T/cases" > "$T/found" 2>&1 && failed=$((failed + 1))
+timeout 100 python3 tls/cases.py "$T/client" data/tls "$T/cases" > "$T/found" 2>&1 && bad "cases.py: a table with wrong lines passes"
 found cases.py "$T/found" verdict verdict2 status words unlisted
-timeout 100 python3 tls/servers.py "$T/client" "$T/chat" "$T/servers" > "$T/found" 2>&1 && failed=$((failed + 1))
+timeout 100 python3 tls/servers.py "$T/client" "$T/chat" "$T/servers" > "$T/found" 2>&1 && bad "servers.py: a table with wrong lines passes"
 found servers.py "$T/found" status words twin
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]
+finish

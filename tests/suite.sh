@@ -1,13 +1,14 @@
-# suite.sh: what the suites that are scripts share. A suite reads it with `.` when it has changed to tests/, or to a folder
-# of it; it ends with `finish`. Nothing here is a suite: those are test_*.sh, more_*.sh and extra_*.sh.
+# suite.sh: what the suites that are scripts share. A suite reads it with `.` when it is in tests/ or in a folder of it; it
+# ends with `finish`. Nothing here is a suite: those are test_*.sh, more_*.sh and extra_*.sh.
 #
-# Sets $root, $build, $mock, $header (the folder of llm_openai.h), $CC, $STRICT, and $T, a folder that is gone at the end,
-# as are the processes in $pids and the mock server.
+# Sets $root, $build, $mock, $header (the folder of llm_openai.h), $CC, $STRICT, and $T, a folder that is removed at the
+# end, as the processes in $pids and the mock server are ended.
 # shellcheck shell=sh disable=SC2034
 
 # what is set for the user's own programs, and for a make above, must not reach the tests
 unset OPENAI_API_KEY OPENAI_BASE_URL OPENAI_ORG_ID OPENAI_PROJECT_ID OPENAI_MODEL SSL_CERT_FILE SSL_CERT_DIR
-unset http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY MAKEFLAGS MFLAGS MAKELEVEL ONLY
+unset http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
+unset MAKEFLAGS MFLAGS MAKELEVEL ONLY
 root=${PWD%/tests*}
 build=${BUILD:-$root/build}
 header=${HDR:-$root}
