@@ -3,10 +3,7 @@
 # status and figures disagree, that hangs, that was not built, that was skipped where nothing may be. And test_docs.sh must
 # find fault with a document that holds no code, or code that does not compile.
 cd "$(dirname "$0")" || exit 1
-T=$(mktemp -d "${TMPDIR:-/tmp}/llm_runner.XXXXXX") || exit 1
-trap 'rm -rf "$T"' EXIT
-trap 'exit 1' HUP INT TERM
-passed=0 failed=0
+. ./suite.sh
 unset LLM_CI
 
 # run NAME WANTED-STATUS WANTED-LINE SCRIPT...: runs the scripts as suites; the line (grep -E) must be in the output
@@ -24,12 +21,8 @@ run() {
     # shellcheck disable=SC2086
     T_TIMEOUT=${limit:-5} sh run.sh "$T/out" $suites > "$T/said" 2>&1
     got=$?
-    if [ $((got != 0)) -eq "$status" ] && grep -qE "$line" "$T/said"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED $name: status $got, no line /$line/ in"
-        sed 's/^/    /' "$T/said"
+    if [ $((got != 0)) -eq "$status" ] && grep -qE "$line" "$T/said"; then ok; else
+        bad "$name: status $got, no line /$line/ in" "$T/said"
     fi
 }
 run "all good" 0 '^5 passed, 0 failed$' 'echo "2 passed, 0 failed"' 'echo "3 passed, 0 failed"'
@@ -70,17 +63,56 @@ run "the user's environment stays outside" 0 '^1 passed, 0 failed$' \
     '[ -z "${OPENAI_API_KEY:-}" ] && echo "1 passed, 0 failed"'
 unset OPENAI_API_KEY
 
+# ---- suite.sh: the same for what the suites are made of
+suite() {    # suite NAME WANTED-STATUS WANTED-LINE TEXT: a suite that reads suite.sh
+    run "$1" "$2" "$3" ". ./suite.sh
+$4
+finish"
+}
+suite "one that is good" 0 '^6 passed, 0 failed$' 'ok; equal two "a b" "a b"; at_most x 3 3; at_least x 3 3; need sh; built suite.sh
+    echo "2 passed, 0 failed" > "$T/x"; add_up x 0 "$T/x"; secret none'
+suite "nothing is checked" 1 'checked nothing'  :
+suite "bad" 1 'FAILED it is wrong' 'ok; bad "it is wrong"'
+suite "bad shows the file" 1 '    \| +first line' 'echo "first line" > "$T/x"; bad "it is wrong" "$T/x"'
+suite "equal" 1 '^1 passed, 1 failed$' 'ok; equal two "a b" "a  b"'
+suite "at_most" 1 '^1 passed, 1 failed$' 'ok; at_most x 4 3'
+suite "at_most, and nothing was measured" 1 '^1 passed, 2 failed$' 'ok; at_most x "" 3; at_most x 0 3'
+suite "at_least" 1 '^1 passed, 2 failed$' 'ok; at_least x 2 3; at_least x "" 3'
+suite "add_up, failures" 1 '^5 passed, 2 failed$' 'echo "5 passed, 2 failed" > "$T/x"; add_up x 1 "$T/x"'
+suite "add_up, failures and status 0" 1 '^5 passed, 2 failed$' 'echo "5 passed, 2 failed" > "$T/x"; add_up x 0 "$T/x"'
+suite "add_up, a status" 1 '^5 passed, 1 failed$' 'echo "5 passed, 0 failed" > "$T/x"; add_up x 3 "$T/x"'
+suite "add_up, nothing checked" 1 '^1 passed, 1 failed$' 'ok; echo "0 passed, 0 failed" > "$T/x"; add_up x 0 "$T/x"'
+suite "add_up, no closing line" 1 '^1 passed, 1 failed$' 'ok; : > "$T/x"; add_up x 0 "$T/x"'
+suite "what must be built" 1 'no .*/none: make -C tests tools' 'ok; built "$T/none"'
+suite "a server that does not start" 1 'FAILED the mock server does not start' \
+    'ok; mock=$T/mock; printf "#!/bin/sh\nexit 1\n" > "$mock"; chmod +x "$mock"; sleep() { :; }; serve'
+suite "a key" 1 'has printed a part of a key' 'ok; secret some-secret-key-0; echo "it is some-secret-key-0"'
+suite "a skip" 0 '^SKIPPED suite1: needs none \(package\)$' 'ok; need none package'
+suite "a part left out" 0 '^1 passed, 0 failed$' 'ok; left_out part tool'
+LLM_CI=1
+export LLM_CI
+suite "a skip where nothing may be skipped" 1 '^0 passed, 1 failed$' 'ok; need none package'
+suite "a part left out where nothing may be" 1 '^1 passed, 1 failed$' 'ok; left_out part tool'
+unset LLM_CI
+HTTPS_PROXY=http://of.the.user
+export HTTPS_PROXY
+suite "the user's environment" 0 '^1 passed, 0 failed$' '[ -n "${HTTPS_PROXY+x}" ] || ok'
+unset HTTPS_PROXY
+# the folder and the processes of a suite are gone when it is over, however it ends
+for how in finish 'kill -TERM $$; sleep 1'; do
+    suite "a suite that ends: $how" "$([ "$how" = finish ] && echo 0 || echo 1)" . \
+        'ok; sleep 60 & pids=$!; sleep 0.5; echo "$pids $T" > "'"$T/left"'"; '"$how"
+    read -r process folder < "$T/left"
+    if [ -n "$folder" ] && [ ! -e "$folder" ] && ! kill -0 "$process" 2> /dev/null; then ok; else bad "$how: it has left something"; fi
+done
+
 # ---- documents
 docs() {
     printf '%b' "$3" > "$T/README.md"
     README=$T/README.md BUILD=$T/build HDR=$T/build CC=${CC:-cc} sh test_docs.sh > "$T/said" 2>&1
     got=$?
-    if [ $((got != 0)) -eq "$2" ] && grep -qE "$4" "$T/said"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED $1: status $got, no line /$4/ in"
-        sed 's/^/    /' "$T/said"
+    if [ $((got != 0)) -eq "$2" ] && grep -qE "$4" "$T/said"; then ok; else
+        bad "$1: status $got, no line /$4/ in" "$T/said"
     fi
 }
 mkdir -p "$T/build"
@@ -108,5 +140,4 @@ docs "a README whose program does not link" 1 \
     '```c\n#include "llm_openai.h"\nint g(void);\nint main(void) { return g(); }\n```\n' 'readme-1 does not link'
 sed -i 's/llm_one() - 1/llm_three()/' "$T/build/llm_openai.h"
 docs "a header whose example does not compile" 1 '```c\nllm_one();\n```\n' 'FAILED header-1'
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+finish
