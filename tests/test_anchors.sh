@@ -2,31 +2,11 @@
 # test_anchors.sh: what tools/anchors writes is what was in the PEM file, byte for byte (base64 -d is the judge), compiles
 # as C and C++ without a warning, and a client built with it reaches a TLS server that no other trust would let it reach.
 cd "$(dirname "$0")" || exit 1
-root=$(cd .. && pwd)
-build=${BUILD:-$root/build}
-mock=${MOCK_SERVER:-$build/mock_server}
-CC=${CC:-cc}
+. ./suite.sh
+built "$mock" "$build/libbearssl.a"
 tool=$root/tools/anchors/anchors.pl
 pki=data/pki
-T=$(mktemp -d "${TMPDIR:-/tmp}/llm_anchors.XXXXXX") || exit 1
-server=
-# shellcheck disable=SC2317
-clean_up() {
-    exec 4>&-
-    [ -z "$server" ] || { kill "$server"; wait "$server"; } 2> /dev/null
-    rm -rf "$T"
-}
-trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
-unset SSL_CERT_FILE SSL_CERT_DIR
-passed=0 failed=0
-ok() { passed=$((passed + 1)); }
-bad() {
-    failed=$((failed + 1))
-    echo "FAILED $1"
-    [ ! -s "${2:-/dev/null}" ] || head -n 15 "$2" | cut -c1-200 | sed 's/^/    /'
-}
-STRICT="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Wcast-qual -Wwrite-strings -Werror"
+WARN="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Wcast-qual -Wwrite-strings -Werror"
 
 # ---- what goes in comes out ------------------------------------------------------------------------------------------
 # the DER of each certificate of a PEM file, as hexadecimal lines
@@ -35,7 +15,7 @@ der_of() {
         while read -r b; do printf %s "$b" | base64 -d | od -An -v -tx1 | tr -d ' \n'; echo; done
 }
 der_of $pki/roots.pem > "$T/want"
-[ "$(wc -l < "$T/want")" -ge 2 ] && ok || bad "roots.pem holds fewer than two certificates"
+at_least "certificates of roots.pem" "$(wc -l < "$T/want")" 2
 cat > "$T/dump.c" << 'X'
 #include <stdio.h>
 #include "llm_openai.h"
@@ -59,13 +39,13 @@ dump() {    # dump NAME PEM...: the table of them, and the literal, against $T/w
     shift
     perl "$tool" --name our_roots --out "$T/table.h" "$@" > "$T/said" 2>&1 || { bad "$name: table" "$T/said"; return; }
     # shellcheck disable=SC2086
-    $CC -std=c99 $STRICT -I"$root" -I"$T" -o "$T/dump" "$T/dump.c" > "$T/said" 2>&1 || { bad "$name: C99" "$T/said"; return; }
+    $CC -std=c99 $WARN -I"$root" -I"$T" -o "$T/dump" "$T/dump.c" > "$T/said" 2>&1 || { bad "$name: C99" "$T/said"; return; }
     "$T/dump" > "$T/got"
     if cmp -s "$T/want" "$T/got"; then ok; else bad "$name: the table holds other bytes"; fi
     perl "$tool" --pem --out "$T/pem.h" "$@" > "$T/said" 2>&1 || { bad "$name: literal" "$T/said"; return; }
     # C99 promises 4095 characters of a literal only; compilers take more
     # shellcheck disable=SC2086
-    $CC -std=c99 $STRICT -Wno-overlength-strings -I"$T" -o "$T/text" "$T/text.c" > "$T/said" 2>&1 || { bad "$name: literal" "$T/said"; return; }
+    $CC -std=c99 $WARN -Wno-overlength-strings -I"$T" -o "$T/text" "$T/text.c" > "$T/said" 2>&1 || { bad "$name: literal" "$T/said"; return; }
     "$T/text" > "$T/text.pem"
     der_of "$T/text.pem" > "$T/got"
     if cmp -s "$T/want" "$T/got"; then ok; else bad "$name: the literal holds other bytes"; fi
@@ -80,7 +60,7 @@ dump "twice the same" $pki/roots.pem "$T/crlf.pem"
 # a planted difference is seen
 sed 's/0x30, 0x82/0x30, 0x83/' "$T/table.h" > "$T/table2.h" && mv "$T/table2.h" "$T/table.h"
 # shellcheck disable=SC2086
-$CC -std=c99 $STRICT -I"$root" -I"$T" -o "$T/dump" "$T/dump.c" && "$T/dump" > "$T/got"
+$CC -std=c99 $WARN -I"$root" -I"$T" -o "$T/dump" "$T/dump.c" && "$T/dump" > "$T/got"
 if cmp -s "$T/want" "$T/got"; then bad "a changed byte is not seen"; else ok; fi
 if command -v g++ > /dev/null 2>&1; then
     perl "$tool" --name our_roots --out "$T/table.h" $pki/roots.pem > /dev/null
@@ -89,8 +69,8 @@ if command -v g++ > /dev/null 2>&1; then
         if g++ -std=$std -x c++ -Wall -Wextra -Wpedantic -Werror -I"$root" -I"$T" -o "$T/dump" "$T/dump.c" > "$T/said" 2>&1 &&
             "$T/dump" > "$T/got" && cmp -s "$T/want" "$T/got"; then ok; else bad "$std" "$T/said"; fi
     done
-elif [ "${LLM_CI:-0}" = 1 ]; then
-    bad "no g++"
+else
+    left_out "C++" g++
 fi
 
 # ---- the choice, and what is refused ---------------------------------------------------------------------------------
@@ -173,16 +153,8 @@ int main(int argc, char **argv) {
     return s != LLM_OK;
 }
 X
-mkfifo "$T/in"
-exec 4<> "$T/in"
-: > "$T/server"
-"$mock" --stdin < "$T/in" > "$T/server" 2>&1 &
-server=$!
-for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    url=$(sed -n 's|.* https 127.0.0.1:\([0-9]*\) .*|https://localhost:\1/v1|p' "$T/server")
-    [ -z "$url" ] || break
-    sleep 0.2
-done
+serve
+url=https://localhost:$https/v1
 perl "$tool" --name our_roots --out "$T/table.h" $pki/roots.pem > /dev/null
 perl "$tool" --pem --out "$T/pem.h" $pki/roots.pem > /dev/null
 client() {    # client NAME TEXT FLAG: what a client built with FLAG says
@@ -198,5 +170,4 @@ client "the table" "reached" -DWITH_TABLE
 client "the literal" "reached" -DWITH_PEM
 client "neither" "LLM_CA_PEM (not built in)" -DWITH_NONE
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+finish

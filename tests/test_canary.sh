@@ -2,34 +2,27 @@
 # test_canary.sh: the eye that every suite keeps on keys and prompts (t_canary.h) sees: headers with a leak in them, one
 # each, must fail their suite with the word for it, and the header as it is must not.
 cd "$(dirname "$0")" || exit 1
-HDR=${HDR:-$(cd .. && pwd)}
-CC=${CC:-cc}
-T=$(mktemp -d) || exit 1
-trap 'rm -rf "$T"' EXIT
-trap 'exit 1' HUP INT TERM
-passed=0 failed=0
+. ./suite.sh
 # leak NAME SUITE SED WANTED-LINE ('': none)
 leak() {
-    sed "$3" "$HDR/llm_openai.h" > "$T/llm_openai.h"
-    if [ -n "$3" ] && cmp -s "$HDR/llm_openai.h" "$T/llm_openai.h"; then
+    sed "$3" "$header/llm_openai.h" > "$T/llm_openai.h"
+    if [ -n "$3" ] && cmp -s "$header/llm_openai.h" "$T/llm_openai.h"; then
         echo "nothing to change in the header" > "$T/out"
     elif $CC -std=gnu99 -O0 -w -DLLM_NO_TLS -I"$T" -o "$T/suite" "$2.c" -lm > "$T/out" 2>&1; then
         # the planted key is not for the log of this suite; a LEAK is counted as a failure, so the first one will do
         unset T_KEYS_FILE
         if [ -n "$4" ]; then
             if timeout 100 "$T/suite" 2>&1 | grep -am 1 "^LEAK: $4" > "$T/out"; then
-                passed=$((passed + 1))
+                ok
                 return
             fi
         elif timeout 100 "$T/suite" > "$T/out" 2>&1 && ! grep -aq '^LEAK' "$T/out"; then
-            passed=$((passed + 1))
+            ok
             return
         fi
     fi
-    failed=$((failed + 1))
-    echo "FAILED $1"
-    grep -a LEAK "$T/out" | head -n 3 > "$T/leaks"
-    cat "$T/leaks" "$T/out" | head -n 8 | cut -c1-200 | sed 's/^/    /'
+    { grep -a LEAK "$T/out" | head -n 3; cat "$T/out"; } > "$T/leaks"
+    bad "$1" "$T/leaks" 8
 }
 leak "the header as it is" test_call '' ''
 leak "the key in a log line" test_call 's/"request sent, %zu bytes", total)/"request sent, %zu bytes, %s", total, call->key->text)/' "a key in a log line"
@@ -49,5 +42,4 @@ leak "nothing is redacted" test_wire '/^LLMI_FN size_t llmi_redact/,/^}/s/if (se
 leak "an answer in a log line" test_call \
     's/^    call->error.attempts = call->attempts;/&\n    if (state == LLMI_CALL_DONE) llmi_log(call->client, LLM_LOG_DEBUG, "said %s", call->reply.count > 0 ? llmi_text_cstr(\&call->reply.choices[0].text[0]) : "");/' \
     "an answer in the log"
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ] && [ $passed -gt 0 ]
+finish

@@ -2,49 +2,18 @@
 # test_examples.sh: every program of examples/ is short, builds without a warning in both forms (the bundled header; the
 # plain header and build/libbearssl.a), and says what it should, against the mock server. Then the demo as a whole.
 cd "$(dirname "$0")" || exit 1
-root=$(cd .. && pwd)
-build=${BUILD:-$root/build}
-header=${HDR:-$root}
-mock=${MOCK_SERVER:-$build/mock_server}
-CC=${CC:-cc}
+. ./suite.sh
 out=$build/tests/examples-$(basename "${CC%% *}")
 names="chat stream pull tools conversation"
-STRICT="-std=c99 -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast-qual -Wstrict-prototypes
-    -Wmissing-prototypes -Wwrite-strings -Wimplicit-fallthrough -Werror"
 rm -rf "$out"
 mkdir -p "$out" || exit 1
-server=
-# shellcheck disable=SC2317
-stop_server() {
-    exec 3>&-
-    [ -z "$server" ] || { kill "$server"; wait "$server"; } 2> /dev/null
-    server=
-}
-trap stop_server EXIT
-trap 'exit 1' HUP INT TERM
-passed=0 failed=0
-ok() { passed=$((passed + 1)); }
-bad() {
-    failed=$((failed + 1))
-    echo "FAILED $1"
-    [ ! -s "${2:-/dev/null}" ] || head -n 20 "$2" | sed 's/^/    /'
-}
-equal() { if [ "$2" = "$3" ]; then ok; else bad "$1: is"; printf '%s\n--- wanted\n%s\n' "$2" "$3" | sed 's/^/    /'; fi; }
 holds() {
     case $2 in
         *"$3"*) ok ;;
         *) bad "$1: '$3' is not in"; printf '%s\n' "$2" | head -n 20 | sed 's/^/    /' ;;
     esac
 }
-finish() {
-    echo "$passed passed, $failed failed"
-    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
-    exit
-}
-for f in "$build/llm_openai.h" "$build/libbearssl.a" "$mock"; do
-    [ -e "$f" ] || bad "no $f: make -C tools bundle libbearssl mock"
-done
-[ $failed -eq 0 ] || finish
+built "$build/llm_openai.h" "$build/libbearssl.a" "$mock"
 
 # ---- text ------------------------------------------------------------------------------------------------------------
 for name in $names; do
@@ -125,20 +94,12 @@ exchange talk
 exchange talk
   brain
 EOF
-mkfifo "$out/fifo"
-"$mock" --script "$out/script" --ready-file "$out/ready" --with-parent --lifetime 280 --stdin < "$out/fifo" > "$out/mock.log" 2>&1 &
-server=$!
-exec 3> "$out/fifo"
-n=0
-while [ ! -f "$out/ready" ] && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
-http=$(sed -n 's/.* http 127\.0\.0\.1:\([0-9]*\).*/\1/p' "$out/ready")
-https=$(sed -n 's/.* https 127\.0\.0\.1:\([0-9]*\).*/\1/p' "$out/ready")
-ca=$(sed -n 's/.* ca \(.*\)$/\1/p' "$out/ready")
-[ -n "$http" ] && [ -n "$https" ] || { bad "the mock server does not start" "$out/mock.log"; finish; }
-unset OPENAI_MODEL OPENAI_ORG_ID OPENAI_PROJECT_ID
+mkfifo "$T/fifo"
+exec 3<> "$T/fifo"
+server_input=$T/fifo
+serve --script "$out/script" --stdin
 OPENAI_API_KEY=a-key-that-nobody-prints
-# what this suite prints is looked through by run.sh, what it keeps at its end
-[ -z "${T_KEYS_FILE:-}" ] || echo "$OPENAI_API_KEY" >> "$T_KEYS_FILE"
+secret "$OPENAI_API_KEY"       # what it keeps is looked through at its end
 key=$OPENAI_API_KEY
 OPENAI_BASE_URL=https://localhost:$https/v1 SSL_CERT_FILE=$ca
 export OPENAI_API_KEY OPENAI_BASE_URL SSL_CERT_FILE
@@ -277,7 +238,9 @@ holds live "$(cat "$out/live")" "server: $OPENAI_BASE_URL, its certificate check
 holds live "$(cat "$out/live")" '[gpt-6-luna: 17 tokens in, '
 holds live "$(cat "$out/live")" '[2 requests, 94 tokens, $0.000025]'
 cat "$out/live" >> "$out/all"
-stop_server
+exec 3>&-
+stop "$server"
+server=
 # eight characters of the key in anything that a program wrote
 echo "$key" | awk '{ for (i = 1; i + 7 <= length($0); i++) print substr($0, i, 8) }' > "$out/parts.list"
 leaks() { find "$out" -maxdepth 1 -type f ! -name '*.list' ! -name '*.o' ! -perm -u+x -exec grep -alF -f "$out/parts.list" {} +; }

@@ -4,20 +4,11 @@
 # difference between a stream of 2,000 chunks and one of 1,000, by 1,000, so that start and end do not count.
 # It fails when the ratio is above 0.16 or when a chunk allocates. Takes about half a minute.
 cd "$(dirname "$0")" || exit 1
-skip() { echo "SKIPPED bench: needs $1"; exit 77; }
-header=${HDR:-../..}
-CC=${CC:-cc}
+. ../suite.sh
 MAX_RATIO=0.16
-command -v valgrind > /dev/null 2>&1 || skip valgrind
+need valgrind
 printf '#include <curl/curl.h>\n' | $CC -E -o /dev/null - 2> /dev/null || skip libcurl4-openssl-dev
 printf '#include <cjson/cJSON.h>\n' | $CC -E -o /dev/null - 2> /dev/null || skip libcjson-dev
-T=$(mktemp -d "${TMPDIR:-/tmp}/llm_bench.XXXXXX") || exit 1
-server=
-trap '[ -z "$server" ] || kill "$server" 2> /dev/null; rm -rf "$T"' EXIT
-trap 'exit 1' HUP INT TERM
-passed=0 failed=0
-ok() { passed=$((passed + 1)); }
-bad() { failed=$((failed + 1)); echo "FAILED $*"; }
 
 FLAGS="-std=c99 -O2 -g"
 # shellcheck disable=SC2086
@@ -26,7 +17,7 @@ FLAGS="-std=c99 -O2 -g"
     $CC $FLAGS -I"$header" -DBENCH_SOCKET -o "$T/socket" ours.c &&
     $CC $FLAGS -D_GNU_SOURCE -o "$T/curl" curl.c -lcurl -lcjson &&
     $CC $FLAGS -o "$T/server" server.c
-} 2> "$T/err" || { head -n 20 "$T/err"; echo "FAILED bench: does not compile"; exit 1; }
+} 2> "$T/err" || { bad "bench: does not compile" "$T/err"; finish; }
 
 # a header that allocates for each chunk, and gives it back, is seen (counted without valgrind)
 mkdir "$T/planted"
@@ -92,5 +83,4 @@ if awk "BEGIN { exit !($ours > 0 && $ratio > 0 && $ratio <= $MAX_RATIO) }"; then
 if [ "$gone" -eq 0 ]; then ok; else bad "$gone allocations in 1,000 chunks"; fi
 if [ "$kept" -le 2 ]; then ok; else bad "$kept allocations in 1,000 chunks with the text kept"; fi
 exec 9>&-
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish
