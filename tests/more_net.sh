@@ -5,51 +5,36 @@
 # in no output, no log and no CONNECT. A tool that is missing skips its part. PART is one of them: nginx haproxy stunnel
 # odd tinyproxy squid no_proxy namespaces.
 cd "$(dirname "$0")" || exit 1
-root=$(cd .. && pwd)
-build=${BUILD:-$root/build}
-mock=${MOCK_SERVER:-$build/mock_server} chaos=${CHAOS_PROXY:-$build/chaos_proxy}
+. ./suite.sh
+chaos=$CHAOS_PROXY
 PATH=$PATH:/usr/sbin:/sbin
-for f in "$mock" "$chaos" "$build/libbearssl.a"; do
-    [ -f "$f" ] || { echo "no $f: make -C tools libbearssl mock chaos"; exit 1; }
-done
-T=$(mktemp -d "${TMPDIR:-/tmp}/llm_net.XXXXXX") || exit 1
+built "$mock" "$chaos" "$build/libbearssl.a"
 chmod 755 "$T"
-pids='' spaces=''
-clean_up() {
-    trap - EXIT HUP INT TERM
-    # shellcheck disable=SC2086  # a list
-    [ -z "$pids" ] || kill $pids 2> /dev/null
-    wait
-    for n in $spaces; do ip netns del "$n" 2> /dev/null; done
-    rm -rf "$T"
-}
-trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
-passed=0 failed=0 skipped=0
+spaces='' skipped=0
+# shellcheck disable=SC2317
+no_spaces() { clean_up; for n in $spaces; do ip netns del "$n" 2> /dev/null; done; }
+trap no_spaces EXIT
 pki=$PWD/data/pki
 
 if [ -n "${NET_CLIENT:-}" ]; then # of this script, when it calls itself
     cp "$NET_CLIENT" "$T/client" || exit 1
 else
-    "${CC:-cc}" -std=c99 -O1 -g -Wall -Wextra -Werror -I"${HDR:-..}" -isystem "$build/bearssl/inc" -o "$T/client" \
+    $CC -std=c99 -O1 -g -Wall -Wextra -Werror -I"$header" -isystem "$build/bearssl/inc" -o "$T/client" \
         netfaults/client.c "$build/libbearssl.a" -lm || exit 1
 fi
 client=$T/client # for calls
 tool=$T/client   # for everything else
 
 OPENAI_API_KEY=sk-canary-0123456789abcdefABCDEF
-[ -z "${T_KEYS_FILE:-}" ] || echo "$OPENAI_API_KEY" > "$T_KEYS_FILE" # run.sh looks for it in what this script prints
+secret "$OPENAI_API_KEY"
 OPENAI_MODEL=gpt-4o
 SSL_CERT_FILE=$pki/roots.pem
 CLIENT_LOG=$T/library.log
 export OPENAI_API_KEY OPENAI_MODEL SSL_CERT_FILE CLIENT_LOG OPENAI_BASE_URL
 
-ok() { passed=$((passed + 1)); }
-bad() { failed=$((failed + 1)); echo "FAILED $*"; }
 skip() {
-    echo "SKIPPED more_net $1: needs $2"
+    left_out "$@"
     skipped=$((skipped + 1))
-    [ "${LLM_CI:-0}" != 1 ] || bad "$1: LLM_CI=1 and $2 is missing"
 }
 has() { command -v "$1" > /dev/null 2>&1; }
 
@@ -60,10 +45,6 @@ run() {
     "$@" > "$T/$run_name.out" 2>&1 < /dev/null &
     last=$!
     pids="$pids $last"
-}
-stop() {
-    kill "$1" 2> /dev/null
-    wait "$1" 2> /dev/null
 }
 # line NAME: the first line that it prints
 line() {
@@ -620,7 +601,7 @@ silent_route() { ip -n "$here" neigh replace "$1" lladdr 02:00:00:00:00:99 dev "
 
 # The same with LLM_USE_GETADDRINFO, whose files are those of the system, and its port 53.
 look_up_by_system() {
-    "${CC:-cc}" -std=c99 -O1 -g -Wall -Wextra -Werror -DLLM_USE_GETADDRINFO -I"${HDR:-..}" -isystem "$build/bearssl/inc" \
+    $CC -std=c99 -O1 -g -Wall -Wextra -Werror -DLLM_USE_GETADDRINFO -I"$header" -isystem "$build/bearssl/inc" \
         -o "$T/client_gai" netfaults/client.c "$build/libbearssl.a" -lm || { bad "LLM_USE_GETADDRINFO"; return; }
     echo 'hosts: files dns' > "$T/nsswitch"
     cat > "$T/client_system" << END
@@ -909,5 +890,4 @@ rm -f "$T/rev.out" "$T/gnutls.out" # they were the server that the key was for, 
 safe "what the programs printed" "$T"/*.out
 [ -s "$T/library.log" ] && ok || bad "the library's log is empty"
 [ $skipped -eq 0 ] || echo "$skipped parts skipped"
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]
+finish

@@ -4,19 +4,12 @@
 # #define on). A block that includes the header is a file; with a main() it is linked too. Any other is
 # tried as declarations, and as statements of a function that has a client, a request and a response.
 cd "$(dirname "$0")" || exit 1
-header=${HDR:-..}/llm_openai.h
-build=${BUILD:-../build}
+. ./suite.sh
+header=$header/llm_openai.h
 readme=${README:-../README.md}
-CC=${CC:-cc}
 out=$build/tests/docs
 rm -rf "$out"
 mkdir -p "$out" || exit 1
-passed=0 failed=0
-bad() {
-    failed=$((failed + 1))
-    echo "FAILED $1"
-    [ ! -f "${2:-}" ] || head -n 12 "$2" | sed 's/^/    /'
-}
 
 [ -f "$readme" ] || bad "no README.md"
 [ ! -f "$readme" ] || OUT=$out perl -ne '
@@ -63,7 +56,7 @@ block() {
             # shellcheck disable=SC2086
             if ! $CC -o "$out/$name" $objects 2> "$out/err"; then bad "$name does not link" "$out/err"; return; fi
         fi
-        passed=$((passed + 1))
+        ok
         return
     fi
     head='#include <stdio.h>
@@ -83,7 +76,7 @@ int block(llm_client *client, llm_request request, llm_config config) {
     } > "$out/statements.c"
     if compile "$out/decl.c" "$out/err1" "-Wno-unused" ||
         compile "$out/statements.c" "$out/err2" "-Wno-unused -Wno-shadow"; then
-        passed=$((passed + 1))
+        ok
     else
         bad "$name, as declarations" "$out/err1"
         echo "    and as statements:"
@@ -100,5 +93,4 @@ for kind in readme header; do
     echo "$kind: $found blocks"
     [ "$found" -gt 0 ] || bad "no code block found in the $kind"
 done
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+finish
