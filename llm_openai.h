@@ -11534,6 +11534,8 @@ LLMI_FN llmi_http_event llmi_call_receive(llm_call *call, int wait_ms, llmi_step
             }
         }
 #endif
+        /* what was read may have an answer of TLS itself, an alert, and the server may wait for it */
+        (void)llmi_conn_flush(call->client, n, 0);
         got = call->drained && wait_ms == 0 ? 0 : llmi_conn_fill(call->client, n, wait_ms, &call->drained);
         *over = got < 0;
         if (got == 0) *step = LLMI_STEP_BLOCKED;
@@ -11944,6 +11946,10 @@ LLMI_FN int llmi_call_expired(llm_call *call, uint64_t now, int64_t left) {
         (void)llmi_call_complete(call, 0);
         return 1;
     }
+    if (call->state == LLMI_CALL_HEAD && call->head_seen && (late || call->blocked)) {
+        (void)llmi_call_refused(call, 0);      /* an error whose body does not end: it says enough */
+        return 1;
+    }
     if (late) {
         (void)llmi_fail(&call->error, LLM_ERR_TIMEOUT, "the call was not over within timeout_ms");
         (void)llmi_call_fail_now(call);
@@ -11951,10 +11957,6 @@ LLMI_FN int llmi_call_expired(llm_call *call, uint64_t now, int64_t left) {
     }
     /* the idle deadline is over only when a look at the network found nothing: the caller may have been the slow one */
     if (call->state == LLMI_CALL_WAIT || (call->state >= LLMI_CALL_SEND && !call->blocked)) return 0;
-    if (call->state == LLMI_CALL_HEAD && call->head_seen) {      /* an error whose body does not end: it says enough */
-        (void)llmi_call_refused(call, 0);
-        return 1;
-    }
     if (call->state < LLMI_CALL_SEND) {
         const char *why = call->state == LLMI_CALL_OPEN ? LLM_NET_WHY(call->client->mem.ctx, &call->conn->net) : "";
         (void)llmi_fail(&call->error, LLM_ERR_TIMEOUT, "no %s %s%s within connect_timeout_ms (%d ms)%s%s",
@@ -12845,14 +12847,17 @@ LLM_API int llm_call_wants(const llm_call *call) {
     case LLMI_CALL_TUNNEL: return call->head_has_key ? LLM_WANT_WRITE : LLM_WANT_READ;     /* CONNECT unsent: write */
     case LLMI_CALL_SEND: return LLM_WANT_READ | LLM_WANT_WRITE;
 #if LLMI_HAS_TLS
-    case LLMI_CALL_HANDSHAKE: {
-        size_t n;
-        (void)llmi_tls_raw_out(call->conn->tls, &n);
+    case LLMI_CALL_HANDSHAKE:
+    case LLMI_CALL_HEAD:
+    case LLMI_CALL_BODY: {
+        size_t n = 0;
+        if (call->conn->tls != NULL && !call->conn->no_send) (void)llmi_tls_raw_out(call->conn->tls, &n);
         return n > 0 ? LLM_WANT_READ | LLM_WANT_WRITE : LLM_WANT_READ;
     }
-#endif
+#else
     case LLMI_CALL_HEAD:
     case LLMI_CALL_BODY: return LLM_WANT_READ;
+#endif
     default: return 0;
     }
 }

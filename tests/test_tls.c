@@ -32,6 +32,14 @@ static size_t t_mem_len, t_piece;
 static char t_built_in[4096];
 static long t_file_read(const char *path, size_t offset, void *buf, size_t n);
 
+static long t_send(const void *p, size_t n); /* the network of a whole call: `srv` below */
+static long t_recv(void *p, size_t n);
+
+#define LLM_NET_CONN int
+#define LLM_NET_OPEN(ctx, c, host, port, ms) ((void)(ctx), (void)(c), (void)(host), (void)(port), (void)(ms), 1)
+#define LLM_NET_SEND(ctx, c, p, n, ms) ((void)(ctx), (void)(c), (void)(ms), t_send((p), (n)))
+#define LLM_NET_RECV(ctx, c, p, n, ms) ((void)(ctx), (void)(c), (void)(ms), t_recv((p), (n)))
+#define LLM_NET_CLOSE(ctx, c) ((void)(ctx), (void)(c))
 #define LLM_NOW_MS(ctx) ((void)(ctx), t_now())
 #define LLM_UNIX_TIME(ctx) ((void)(ctx), t_unix)
 #define LLM_SLEEP_MS(ctx, ms) ((void)(ctx), (void)(ms))
@@ -163,6 +171,34 @@ static void server_write(const char *p, size_t len) {
     memcpy(to, p, len);
     br_ssl_engine_sendapp_ack(&srv.sc.eng, len);
     br_ssl_engine_flush(&srv.sc.eng, 0);
+}
+
+static int t_no_send;          /* SEND: not yet */
+
+static long t_send(const void *from, size_t n) {
+    const unsigned char *p = (const unsigned char *)from;
+    size_t left = n, m;
+    unsigned char *to;
+    if (t_no_send) return 0;
+    while (left > 0 && (to = br_ssl_engine_recvrec_buf(&srv.sc.eng, &m)) != NULL) {
+        if (m > left) m = left;
+        memcpy(to, p, m);
+        br_ssl_engine_recvrec_ack(&srv.sc.eng, m);
+        p += m;
+        left -= m;
+        server_read();
+    }
+    return (long)n;            /* what a closed server does not take is lost, as in a network */
+}
+
+static long t_recv(void *to, size_t n) {
+    size_t m;
+    unsigned char *p = br_ssl_engine_sendrec_buf(&srv.sc.eng, &m);
+    if (p == NULL) return br_ssl_engine_current_state(&srv.sc.eng) == BR_SSL_CLOSED ? LLM_NET_CLOSED : 0;
+    if (m > n) m = n;
+    memcpy(to, p, m);
+    br_ssl_engine_sendrec_ack(&srv.sc.eng, m);
+    return (long)m;
 }
 
 /* ---- the client ----------------------------------------------------------------------------------------- */
@@ -985,6 +1021,52 @@ static void test_renegotiation(void) {
 }
 
 /* A big answer, a big request; the in-place buffers are reused. */
+/* In a call too, wherever it stands, and at once: the server may wait for the refusal. BearSSL's closes then. */
+static void test_renegotiation_in_a_call(void) {
+    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+                               "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\n";
+    int body, i;
+    for (body = 0; body < 2; body++) {
+        llm_config f = llm_config_init();
+        llm_request q = llm_request_init();
+        llm_client *c = NULL;
+        llm_call *call = NULL;
+        llm_event event;
+        llm_response out;
+        llm_error e;
+        llm_status s = LLM_PENDING;
+        t_case = body ? "in the body" : "before the head";
+        server_load(PKI "ec.pem");
+        server_reset();
+        f.api_key = "sk-key-of-the-test";
+        f.base_url = "https://localhost/v1";
+        f.ca_file = PKI "roots.pem";
+        f.model = "m";
+        f.max_retries = -1;
+        q.prompt = "x";
+        if (llm_client_new(&c, &f, &e) != LLM_OK || llm_start(c, &q, &call) != LLM_OK) STOP();
+        for (i = 0; i < 50 && srv.got_len == 0; i++) s = llm_next(call, &event, 0);
+        CHECK_INT(s, LLM_PENDING);
+        if (body) {
+            server_write(head, sizeof head - 1);
+            for (i = 0; i < 50 && (s = llm_next(call, &event, 0)) == LLM_PENDING; i++) {}
+            CHECK(s == LLM_OK && event.kind == LLM_EVENT_TEXT && event.len == 2);
+        }
+        CHECK_INT(llm_next(call, &event, 0), LLM_PENDING);
+        CHECK_INT(llm_call_wants(call), LLM_WANT_READ);
+        CHECK(br_ssl_engine_renegotiate(&srv.sc.eng));
+        t_no_send = 1;
+        CHECK_INT(llm_next(call, &event, 0), LLM_PENDING);
+        CHECK_INT(llm_call_wants(call), LLM_WANT_READ | LLM_WANT_WRITE);
+        t_no_send = 0;
+        for (i = 0; i < 50 && (s = llm_next(call, &event, 0)) == LLM_PENDING; i++) {}
+        CHECK_INT(s, body ? LLM_ERR_TRUNCATED : LLM_ERR_CONNECTION);
+        CHECK_INT(llm_finish(call, &out), s);
+        llm_response_free(&out);
+        llm_client_free(c);
+    }
+}
+
 static void test_volume(void) {
     size_t sizes[3][2] = {{0, 0}, {837, 597}, {4421, 4181}}, i, n;
     char text[400];
@@ -1600,6 +1682,7 @@ int main(void) {
     test_handshake_cut();
     test_close();
     test_renegotiation();
+    test_renegotiation_in_a_call();
     test_volume();
     test_pem();
     test_der();
