@@ -70,7 +70,7 @@ typedef struct sc_conn_t {
     size_t send_fail_at;      /* SEND fails once so many bytes were taken, + 1 */
     /* state */
     int opened, closed, at, paused, fresh_requests;
-    uint64_t open_at, ready_at;
+    uint64_t open_at, ready_at, send_at;
     size_t used, given, sent;
     t_text in; /* bytes of the request that is not whole yet */
     size_t need;
@@ -92,6 +92,7 @@ static struct sc_t {
     sc_request req[SC_REQS];
     int reqs;
     size_t recv_max, send_max; /* bytes of one RECV, one SEND; 0 = all */
+    int send_every;            /* a slow line: so many milliseconds lie between two SENDs that take anything */
     size_t split_at;           /* of a connection's bytes: nothing behind it before a millisecond has passed */
     long hooks, fail_at;       /* net hook calls; this one fails .. */
     int fail_with;             /* .. with this */
@@ -324,10 +325,15 @@ static inline long sc_hook_send(void *ctx, sc_net *net, const char *p, size_t n,
     if (sc.send_max && n > sc.send_max) n = sc.send_max;
     if (c->send_fail_at && c->sent + n + 1 > c->send_fail_at) n = c->send_fail_at - 1 - c->sent;
     if (c->send_block_at && c->sent + n > c->send_block_at) n = c->send_block_at - c->sent;
-    if (n == 0) {
+    if (c->send_at > sc.now && n > 0 && ms > 0) {
+        sc_clock(c->send_at < sc.now + (uint64_t)ms ? c->send_at : sc.now + (uint64_t)ms);
+        ms = 0;
+    }
+    if (n == 0 || c->send_at > sc.now) {
         if (ms > 0) sc_clock(sc.now + (uint64_t)ms);
         return 0;
     }
+    c->send_at = sc.now + (uint64_t)sc.send_every;
     c->sent += n;
     sc_take(c, p, n);
     return (long)n;
@@ -381,7 +387,9 @@ static inline uint64_t sc_due(const sc_net *net, int wants) {
     size_t n;
     uint64_t when = 0;
     if (!c->opened) return c->open_ms < 0 ? UINT64_MAX : c->open_at + (uint64_t)c->open_ms;
-    if ((wants & LLM_WANT_WRITE) && !(c->send_block_at && c->sent >= c->send_block_at)) return sc.now;
+    if ((wants & LLM_WANT_WRITE) && !(c->send_block_at && c->sent >= c->send_block_at)) {
+        return c->send_at > sc.now ? c->send_at : sc.now;
+    }
     switch (sc_look(c, &p, &n, &when)) {
     case SC_PAUSE: return when;
     case SC_AWAIT: return UINT64_MAX;

@@ -454,6 +454,9 @@ static void test_deadlines(void) {
                     AT_WAIT) { /* the wait would outlast the deadline: the answer that is known is better now */
                     CHECK_INT(go(c, how, &s, &r, &o), LLM_ERR_SERVER);
                     CHECK_INT(sc.now - start, 0);
+                } else if (place == AT_ERROR_BODY) {
+                    CHECK_INT(go(c, how, &s, &r, &o), LLM_ERR_BAD_REQUEST);
+                    CHECK_INT(sc.now - start, 9000);
                 } else {
                     CHECK_INT(go(c, how, &s, &r, &o), LLM_ERR_TIMEOUT);
                     CHECK_INT(sc.now - start, 9000);
@@ -465,6 +468,72 @@ static void test_deadlines(void) {
         }
     }
     t_case = "";
+}
+
+/* A slow line up: each byte that is taken is progress. One that takes nothing for as long as idle_timeout_ms is none. */
+static void test_slow_upload(void) {
+    static char prompt[3000];
+    int how, blocks;
+    memset(prompt, 'p', sizeof prompt - 1);
+    for (how = 0; how <= POLL; how += POLL) {
+        for (blocks = 0; blocks <= 1; blocks++) {
+            llm_config f = llm_config_init();
+            llm_request r = sc_hi();
+            llm_response o;
+            llm_client *c;
+            seen s;
+            uint64_t start;
+            memset(&s, 0, sizeof s);
+            sc_reset();
+            sc_conn()->send_block_at = blocks ? 1000 : 0;
+            sc_answer(200, "", SC_OK_JSON("got it"));
+            sc.send_max = 100;
+            sc.send_every = 900;
+            f.idle_timeout_ms = 1000;
+            f.max_retries = -1;
+            r.prompt = prompt;
+            c = sc_client(&f);
+            start = sc.now;
+            CHECK_INT(go(c, how, &s, &r, &o), blocks ? LLM_ERR_TIMEOUT : LLM_OK);
+            if (blocks) CHECK_INT(sc.now - start, 9 * 900 + 1000);
+            else CHECK(sc.now - start > 29 * 900);
+            llm_response_free(&o);
+            clean(c);
+        }
+    }
+}
+
+/* An error body without end: its beginning is enough. */
+static void test_endless_error(void) {
+    static char chunk[1200];
+    int how, i;
+    memset(chunk, 'x', sizeof chunk - 1);
+    memcpy(chunk, "400\r\n", 5);
+    memcpy(chunk + 5 + 1024, "\r\n", 3);
+    for (how = 0; how <= (STREAM | POLL); how++) {
+        llm_config f = llm_config_init();
+        llm_response o;
+        llm_client *c;
+        seen s;
+        uint64_t start;
+        memset(&s, 0, sizeof s);
+        sc_reset();
+        sc_conn();
+        sc_await();
+        sc_give("HTTP/1.1 401 No\r\nTransfer-Encoding: chunked\r\n\r\n", -1);
+        for (i = 0; i < 1000; i++) {
+            sc_pause(100);
+            sc_give(chunk, -1);
+        }
+        f.max_retries = -1;
+        c = sc_client(&f);
+        start = sc.now;
+        CHECK_INT(go(c, how, &s, NULL, &o), LLM_ERR_AUTH);
+        CHECK_INT(sc.now - start, 65 * 100); /* 64 KiB and one chunk more */
+        CHECK_INT(sc.closes, 1);
+        llm_response_free(&o);
+        clean(c);
+    }
 }
 
 /* finish_reason has come: a deadline that ends the wait for usage and [DONE] ends no answer that lacks anything
@@ -1258,6 +1327,49 @@ static void test_odd_answers(void) {
     t_case = "";
 }
 
+/* Eight characters of the key, in a row. */
+static int holds_part(const char *text) {
+    char part[9] = {0};
+    size_t i;
+    for (i = 0; i + 8 < sizeof KEY; i++) {
+        memcpy(part, KEY + i, 8);
+        if (strstr(text, part) != NULL) return 1;
+    }
+    return 0;
+}
+
+/* A server that sends the key back in a header field that the caller is told: not whole, and not its beginning where the
+   field is longer than what is kept of it. */
+static void test_key_in_fields(void) {
+    static const char *const field[] = {"x-request-id: %s" KEY "%s", "x-request-id: " KEY "%s%s",
+                                        "Location: https://%s" KEY "%s/x"};
+    char pad[256], line[600];
+    llm_response o;
+    llm_client *c;
+    size_t i, n;
+    int status;
+    for (i = 0; i < 3; i++) {
+        for (n = 0; n < 255; n++) {
+            for (status = i < 2 ? 200 : 307; status <= (i < 2 ? 500 : 307); status += 300) {
+                seen s;
+                memset(&s, 0, sizeof s);
+                memset(pad, 'a', n);
+                pad[n] = 0;
+                snprintf(line, sizeof line, field[i], pad, "-tail");
+                memcpy(line + strlen(line), "\r\n", 3);
+                sc_reset();
+                sc_conn();
+                sc_answer(status, line, SC_OK_JSON("x"));
+                c = sc_client(NULL);
+                (void)go(c, 0, &s, NULL, &o);
+                CHECK(!holds_part(o.request_id) && !holds_part(o.error.request_id) && !holds_part(o.error.message));
+                llm_response_free(&o);
+                clean(c);
+            }
+        }
+    }
+}
+
 /* Pointers that are NULL although their count says otherwise, and the like. */
 static void test_null_arguments(void) {
     llm_request r[4];
@@ -2032,6 +2144,8 @@ int main(void) {
     test_no_retry_after_an_event();
     test_connection_errors();
     test_deadlines();
+    test_slow_upload();
+    test_endless_error();
     test_silence_after_finish();
     test_late_between_events();
     test_notice_after_silence();
@@ -2045,6 +2159,7 @@ int main(void) {
     test_early_answer();
     test_short_writes();
     test_odd_answers();
+    test_key_in_fields();
     test_null_arguments();
     test_request_head();
     test_request_body();
