@@ -64,7 +64,10 @@ $CC -std=c99 $WARN -I"$root" -I"$T" -o "$T/dump" "$T/dump.c" && "$T/dump" > "$T/
 if cmp -s "$T/want" "$T/got"; then bad "a changed byte is not seen"; else ok; fi
 if command -v g++ > /dev/null 2>&1; then
     perl "$tool" --name our_roots --out "$T/table.h" $pki/roots.pem > /dev/null
+    perl "$tool" --pem --out "$T/pem.h" $pki/roots.pem > /dev/null
     for std in c++98 c++11 c++17; do
+        if g++ -std=$std -x c++ -Wall -Wextra -Wpedantic -Wno-overlength-strings -Werror -I"$T" -o "$T/text" "$T/text.c" \
+            > "$T/said" 2>&1 && "$T/text" | cmp -s - "$T/text.pem"; then ok; else bad "$std, the literal" "$T/said"; fi
         # shellcheck disable=SC2086
         if g++ -std=$std -x c++ -Wall -Wextra -Wpedantic -Werror -I"$root" -I"$T" -o "$T/dump" "$T/dump.c" > "$T/said" 2>&1 &&
             "$T/dump" > "$T/got" && cmp -s "$T/want" "$T/got"; then ok; else bad "$std" "$T/said"; fi
@@ -98,6 +101,9 @@ printf -- '-----BEGIN CERTIFICATE-----\nAAA!\n-----END CERTIFICATE-----\n' > "$T
 says "no base64" 2 "not base64" "$T/x.pem"
 printf -- '-----BEGIN CERTIFICATE-----\nMDAA\n-----END CERTIFICATE-----\n' > "$T/x.pem"
 says "cut off" 2 "breaks off" "$T/x.pem"
+head -c $(($(wc -c < $pki/roots.pem) - 60)) $pki/roots.pem > "$T/x.pem"
+says "a file that is cut off" 2 "x.pem breaks off: its last certificate has no -----END" "$T/x.pem"
+says "a folder" 2 "is a folder" "$T"
 printf -- '-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n' > "$T/x.pem"
 says "empty" 2 "breaks off" "$T/x.pem"
 says "cannot be written" 2 "cannot write" --out "$T/none/x.h" $pki/roots.pem
@@ -115,6 +121,18 @@ made "one" "llm_anchors_count = 1" MATCH="$first"
 made "named" "static const llm_anchor mine[mine_count]" NAME=mine
 made "literal" "#define LLM_CA_PEM" FORM=pem
 made "list" "CN=$first" FORM=list
+make -s -C ../tools anchors CA="$PWD/$pki/roots.pem" NAME="x;touch '$T/made.by.name'" > "$T/said" 2>&1
+if grep -qF "is no C identifier" "$T/said" && [ ! -e "$T/made.by.name" ]; then ok; else bad "make anchors, a command for a name" "$T/said"; fi
+# from where make is called, and with a space
+mkdir "$T/a folder"
+cp $pki/roots.pem "$T/a folder/my roots.pem"
+(cd "$T/a folder" && make -s -C "$root/tools" anchors CA="my roots.pem" OUT_FILE="my anchors.h") > "$T/said" 2>&1
+if grep -qF "llm_anchors_count = $(wc -l < "$T/want")" "$T/a folder/my anchors.h" 2> /dev/null; then ok; else
+    bad "make anchors, names from the folder it is called in" "$T/said"
+fi
+cp $pki/roots.pem "$T/one.pem"
+(cd "$T" && make -s -C "$root/tools" anchors CA="one.pem $root/tests/$pki/roots.pem" FORM=list) > "$T/said" 2>&1
+equal "make anchors, two files" "$(wc -l < "$T/said")" "$(wc -l < "$T/want")"
 
 # ---- a client with it ------------------------------------------------------------------------------------------------
 cat > "$T/client.c" << 'X'

@@ -5,7 +5,8 @@
 #
 # Without --list or --pem: a table for llm_config.anchors, in DER: three quarters of the bytes of PEM text, and in flash.
 #     static const llm_anchor NAME[NAME_count]
-# --pem: the same certificates as a string literal, #define LLM_CA_PEM "...", to stand before the implementation.
+# --pem: the same certificates as a string literal, #define LLM_CA_PEM "...", to stand before the implementation. From the
+#     third certificate or so on it is longer than the 4,095 characters that C99 promises: gcc and clang say so with -pedantic.
 # --list: their names, ends of validity and sizes, nothing else.
 # --match TEXT chooses those whose subject holds TEXT (case counts); each --match must find at least one. Certificates
 # that occur twice are taken once. What is expired or no CA is left out, and named on stderr.
@@ -129,15 +130,18 @@ sub read_certificate {
 # ---- reading ---------------------------------------------------------------------------------------------------------
 my (@all, %seen);
 for my $file (@files) {
+    -d $file and stop("$file is a folder: name the files");
     open my $in, '<:raw', $file or stop("cannot read $file: $!");
     local $/;
-    my $text = <$in>;
-    my $n = 0;
+    my $text = <$in> // '';
+    my ($n, $begun) = (0, 0);
+    $begun++ while $text =~ /-----BEGIN (?:X509 )?CERTIFICATE-----/g;
     while ($text =~ /-----BEGIN (?:X509 )?CERTIFICATE-----\s*(.*?)-----END (?:X509 )?CERTIFICATE-----/gs) {
         my $c = read_certificate(base64($1, "$file, certificate " . ++$n), "$file, certificate $n");
         push @all, $c unless $seen{$c->{der}}++;
     }
-    $n or stop("$file holds no certificate (-----BEGIN CERTIFICATE-----)");
+    $begun or stop("$file holds no certificate (-----BEGIN CERTIFICATE-----)");
+    $n == $begun or stop("$file breaks off: its last certificate has no -----END CERTIFICATE-----");
 }
 my @chosen = @all;
 if (@match) {
