@@ -72,7 +72,7 @@ judge() {
         ok=0
         while IFS=@ read -r id text why; do
             case ",$check," in
-                *",$id,"*) case $line in *"$text"*) ok=1; echo "$id@$text@$why" >> "$T/needed"; break ;; esac ;;
+                *",$id,"*) case $line in *"$text"*) ok=1; printf '%s\n' "$id@$text@$why" >> "$T/needed"; break ;; esac ;;
             esac
         done < "$T/justified"
         if [ $ok = 1 ]; then known=$((known + 1)); else
