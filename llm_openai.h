@@ -123,7 +123,8 @@
    LLM_NET_SEND(ctx, conn, buf, n, timeout_ms), LLM_NET_RECV(ctx, conn, buf, n, timeout_ms)
        > 0 bytes (fewer than n is fine), 0 nothing within timeout_ms, LLM_NET_CLOSED the peer closed in order,
        LLM_NET_FAILED. Never 0 after the peer closed: the call would wait for its deadline. Fewer than n from RECV: an
-       event loop waits for LLM_NET_FD next, so keep nothing back.
+       event loop waits for LLM_NET_FD next, so keep nothing back. After 0 from SEND the next SEND of conn has the same
+       buf, bytes and n, as TLS libraries want it, after fewer than n the rest of them; or CLOSE comes.
    LLM_NET_CLOSE(ctx, conn)
        Legal in any state, called once.
    LLM_NET_TLS                                                              define as 1: the net hooks do TLS themselves

@@ -74,6 +74,9 @@ typedef struct sc_conn_t {
     size_t used, given, sent;
     t_text in; /* bytes of the request that is not whole yet */
     size_t need;
+    const char *rest; /* what the next SEND must be given: SEND took nothing or not all */
+    size_t rest_n, held_at;
+    t_text held; /* those bytes, from held_at on */
 } sc_conn_t;
 
 typedef struct sc_request {
@@ -115,6 +118,7 @@ static inline void sc_free(void) {
     int i;
     for (i = 0; i < sc.steps; i++) free(sc.step[i].p);
     for (i = 0; i < sc.conns; i++) free(sc.conn[i].in.p);
+    for (i = 0; i < sc.conns; i++) free(sc.conn[i].held.p);
     for (i = 0; i < sc.reqs; i++) free(sc.req[i].all.p);
     free(sc.log.p);
     memset(&sc, 0, sizeof sc);
@@ -315,11 +319,34 @@ static inline int sc_hook_open(void *ctx, sc_net *net, const char *host, int por
     return c->open_result;
 }
 
+/* The promise at LLM_NET_SEND: what was not taken is given again, from the same place. Of long ones the first 4096
+   bytes are compared: the others come to the front later. */
+static inline void sc_send_again(sc_conn_t *c, const char *p, size_t n) {
+    size_t front = n < 4096 ? n : 4096;
+    if (c->rest != NULL && (p != c->rest || n != c->rest_n || memcmp(p, c->held.p + c->held_at, front) != 0)) {
+        fprintf(stderr, "script.h: SEND has not got what the one before left%s%s\n", t_case[0] ? " in " : "", t_case);
+        abort();
+    }
+    if (c->rest == NULL) {
+        c->held.n = c->held_at = 0;
+        t_add(&c->held, p, n);
+    }
+    c->rest = p;
+    c->rest_n = n;
+}
+
+static inline void sc_sent(sc_conn_t *c, size_t n) {
+    c->rest = n < c->rest_n ? c->rest + n : NULL;
+    c->rest_n -= n;
+    c->held_at += n;
+}
+
 static inline long sc_hook_send(void *ctx, sc_net *net, const char *p, size_t n, int ms) {
     sc_conn_t *c = sc_of(net);
     int with;
     (void)ctx;
     sc.sends++;
+    sc_send_again(c, p, n);
     if (sc_fails('s', &with)) return with;
     if (c->send_fail_at && c->sent + 1 >= c->send_fail_at) return LLM_NET_FAILED;
     if (sc.send_max && n > sc.send_max) n = sc.send_max;
@@ -335,6 +362,7 @@ static inline long sc_hook_send(void *ctx, sc_net *net, const char *p, size_t n,
     }
     c->send_at = sc.now + (uint64_t)sc.send_every;
     c->sent += n;
+    sc_sent(c, n);
     sc_take(c, p, n);
     return (long)n;
 }
