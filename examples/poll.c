@@ -99,7 +99,8 @@ int main(void) {
             ssize_t n = read(0, line + len, sizeof line - 1 - len);
             if (n > 0) len += (size_t)n;
             else input = 0;
-            if ((!input && len > 0) || len == sizeof line - 1) line[len++] = '\n';   /* a long line is cut */
+            /* the last line may have no end, and one that is too long is cut */
+            if (len > 0 && memchr(line, '\n', len) == NULL && (!input || len == sizeof line - 1)) line[len++] = '\n';
         }
         for (i = running; i-- > 0;) {   /* backwards: the last one takes the place of one that is over */
             int due = llm_call_timeout_ms(asked[i].call) == 0;

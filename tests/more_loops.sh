@@ -31,6 +31,16 @@ part() {
         [ "$loop" = poll ] || at_least "$loop, $scheme: ticks of its own" "$(ticks)" 1
         [ "$loop" != epoll ] || equal "$loop, $scheme, retries" "$(sed -n 's/.* \([0-9]*\) retries.*/\1/p' "$T/end")" 16
     done
+    OPENAI_BASE_URL=$plain OPENAI_MODEL=any
+    case $loop in
+        # more than its buffer holds, three times what runs at once; and a last line without an end
+        poll)
+            go poll 200 "echo: one of the lines that are more than 8192 bytes"
+            good "poll, many lines" 200 "one of the lines that are more than 8192 bytes" numbered
+            printf 'echo: one\n\necho: two' | timeout 30 "$programs/poll" 2> "$T/errors" | sort > "$T/out"
+            equal "poll, two lines" "$(head -n 2 "$T/out")" "1: one
+2: two" ;;
+    esac
     # a name server; two sockets at once, and a descriptor that stands for both
     OPENAI_BASE_URL=https://a.mock.test:$named/v1
     OPENAI_MODEL=mock:mix
