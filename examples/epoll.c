@@ -9,6 +9,7 @@
    A third argument is how many run at a time: ./epoll 1000 "..." 50 */
 #define _GNU_SOURCE
 #include "llm_openai.h"
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,37 +49,22 @@ static int control(int what, int fd, int wants, void *who) {
 }
 
 /* Brings the set up to date. Called at once after llm_start() and llm_next(): before anything else can open a
-   descriptor, which may get the number of one that the call has closed. */
-static void watch(stream *s) {
-    int fd = llm_call_fd(s->call), wants = llm_call_wants(s->call), ms = llm_call_timeout_ms(s->call);
+   descriptor, which may get the number of one that the call has closed. 0 = it is refused: the call must end. */
+static int watch(stream *s) {
+    int fd = llm_call_fd(s->call), wants = llm_call_wants(s->call), ms = llm_call_timeout_ms(s->call), r = 0;
     unsigned serial = llm_call_fd_serial(s->call);
     if (s->fd >= 0 && (fd < 0 || serial != s->serial)) {
         control(EPOLL_CTL_DEL, s->fd, 0, NULL);   /* fails if the call has closed it: then it is out already */
         s->fd = -1;
     }
-    if (fd >= 0 && s->fd < 0) control(EPOLL_CTL_ADD, fd, wants, s);
-    else if (fd >= 0 && wants != s->wants) control(EPOLL_CTL_MOD, fd, wants, s);
+    if (fd >= 0 && s->fd < 0) r = control(EPOLL_CTL_ADD, fd, wants, s);
+    else if (fd >= 0 && wants != s->wants) r = control(EPOLL_CTL_MOD, fd, wants, s);
+    if (r != 0) fprintf(stderr, "epoll: %d: epoll_ctl: %s\n", s->number, strerror(errno));
     s->fd = fd;
     s->serial = serial;
     s->wants = wants;
     s->due = ms < 0 ? -1 : now_ms() + ms;
-}
-
-/* The next question, if there is one. The loop makes the first step, for it is due at once. */
-static void begin(stream *s) {
-    llm_request request = {0};
-    char prompt[400];
-    if (asked == total) return;
-    snprintf(prompt, sizeof prompt, "%s %d", question, ++asked);
-    request.prompt = prompt;   /* read until llm_start() returns */
-    s->number = asked;
-    s->fd = -1;
-    if (llm_start(client, &request, &s->call) == LLM_OK) {
-        running++;
-        watch(s);
-    } else {
-        fprintf(stderr, "epoll: %d: %s\n", s->number, llm_last_error(client)->message);
-    }
+    return r == 0;
 }
 
 /* The call is over, or is to be: its descriptor leaves the set first. */
@@ -93,21 +79,40 @@ static void end(stream *s) {
     s->call = NULL;
 }
 
+/* The next question, if there is one. The loop makes the first step, for it is due at once. */
+static void begin(stream *s) {
+    llm_request request = {0};
+    char prompt[400];
+    while (asked < total) {
+        snprintf(prompt, sizeof prompt, "%s %d", question, ++asked);
+        request.prompt = prompt;   /* read until llm_start() returns */
+        s->number = asked;
+        s->fd = -1;
+        if (llm_start(client, &request, &s->call) == LLM_OK) {
+            running++;
+            if (watch(s)) return;
+            end(s);
+        } else {
+            fprintf(stderr, "epoll: %d: %s\n", s->number, llm_last_error(client)->message);
+        }
+    }
+}
+
 /* Takes what has come, and does not wait. */
 static void advance(stream *s) {
     llm_event event;
     llm_status status;
+    int watched;
     if (s->call == NULL) return;
     do {
         status = llm_next(s->call, &event, 0);
-        watch(s);
+        watched = watch(s);
         if (status == LLM_OK && event.kind == LLM_EVENT_RETRY) retries++;
-    } while (status == LLM_OK);
-    if (status == LLM_PENDING) return;
+    } while (status == LLM_OK && watched);
+    if (status == LLM_PENDING && watched) return;
     end(s);
     begin(s);
 }
-
 
 /* Until the first due stream; -1 = none is. */
 static int time_left(const stream *s, int n) {

@@ -42,10 +42,11 @@ static void unwatch(question *q) {
 }
 
 static void on_ready(uv_poll_t *poll, int status, int events) {
-    (void)status;   /* llm_next() finds out what is wrong */
+    question *q = (question *)poll->data;
     (void)events;
     wakeups++;
-    advance((question *)poll->data);
+    if (status < 0) q->wants = 0;   /* libuv has stopped it: if llm_next() finds nothing wrong, it is started again */
+    advance(q);
 }
 
 static void on_due(uv_timer_t *timer) {
@@ -54,24 +55,31 @@ static void on_due(uv_timer_t *timer) {
 }
 
 /* Brings the descriptor in the loop up to date. Called at once after llm_start() and llm_next(): before anything else
-   can open a descriptor, which may get the number of one that the call has closed. */
-static void watch(question *q) {
-    int fd = llm_call_fd(q->call), wants = llm_call_wants(q->call);
+   can open a descriptor, which may get the number of one that the call has closed. 0 = refused by the system: the
+   call must end. */
+static int watch(question *q) {
+    int fd = llm_call_fd(q->call), wants = llm_call_wants(q->call), r = 0;
     unsigned serial = llm_call_fd_serial(q->call);
     if (fd < 0 || serial != q->serial) unwatch(q);
     if (fd >= 0 && q->poll == NULL) {
         q->poll = (uv_poll_t *)calloc(1, sizeof *q->poll);
-        if (q->poll == NULL) abort();
-        uv_poll_init(loop, q->poll, fd);
-        q->poll->data = q;
+        r = q->poll == NULL ? UV_ENOMEM : uv_poll_init(loop, q->poll, fd);
+        if (r == 0) {
+            q->poll->data = q;
+        } else {
+            free(q->poll);
+            q->poll = NULL;
+        }
         q->wants = 0;
     }
     if (q->poll != NULL && wants != q->wants) {
-        uv_poll_start(q->poll, (wants & LLM_WANT_READ ? UV_READABLE : 0) | (wants & LLM_WANT_WRITE ? UV_WRITABLE : 0),
-                      on_ready);
+        r = uv_poll_start(q->poll, (wants & LLM_WANT_READ ? UV_READABLE : 0) |
+                                   (wants & LLM_WANT_WRITE ? UV_WRITABLE : 0), on_ready);
     }
+    if (r != 0) fprintf(stderr, "libuv: %d: %s\n", q->number, uv_strerror(r));
     q->serial = serial;
     q->wants = wants;
+    return r == 0;
 }
 
 /* The same for the timer: before the loop waits again is early enough. */
@@ -80,22 +88,6 @@ static void set_timer(question *q) {
     uv_update_time(loop);   /* else the time counts from where this round of the loop began */
     if (ms < 0) uv_timer_stop(&q->timer);
     else uv_timer_start(&q->timer, on_due, (uint64_t)ms, 0);
-}
-
-/* The next question, if there is one. */
-static void begin(question *q) {
-    llm_request request = {0};
-    while (asked < count) {
-        request.prompt = texts[asked++];
-        q->number = asked;
-        if (llm_start(client, &request, &q->call) == LLM_OK) {
-            running++;
-            watch(q);
-            set_timer(q);
-            return;
-        }
-        fprintf(stderr, "libuv: %d: %s\n", q->number, llm_last_error(client)->message);
-    }
 }
 
 /* The call is over, or is to be: its descriptor leaves the loop first. */
@@ -109,6 +101,25 @@ static void end(question *q) {
     llm_response_free(&answer);
     q->call = NULL;
     running--;
+}
+
+/* The next question, if there is one. */
+static void begin(question *q) {
+    llm_request request = {0};
+    while (asked < count) {
+        request.prompt = texts[asked++];
+        q->number = asked;
+        if (llm_start(client, &request, &q->call) == LLM_OK) {
+            running++;
+            if (watch(q)) {
+                set_timer(q);
+                return;
+            }
+            end(q);
+        } else {
+            fprintf(stderr, "libuv: %d: %s\n", q->number, llm_last_error(client)->message);
+        }
+    }
 }
 
 /* Without a question left nothing keeps the loop: uv_run() returns. */
@@ -126,11 +137,12 @@ static void end_all(void) {
 static void advance(question *q) {
     llm_event event;
     llm_status status;
+    int watched;
     do {
         status = llm_next(q->call, &event, 0);
-        watch(q);
-    } while (status == LLM_OK);
-    if (status == LLM_PENDING) {
+        watched = watch(q);
+    } while (status == LLM_OK && watched);
+    if (status == LLM_PENDING && watched) {
         set_timer(q);
         return;
     }

@@ -40,6 +40,20 @@ part() {
             printf 'echo: one\n\necho: two' | timeout 30 "$programs/poll" 2> "$T/errors" | sort > "$T/out"
             equal "poll, two lines" "$(head -n 2 "$T/out")" "1: one
 2: two" ;;
+        # every question is asked also when some cannot be
+        epoll)
+            if planted begin epoll 's/if (llm_start/if (asked % 2 != 0 \&\& llm_start/'; then
+                WIDTH=1 go epoll_begin 5 "echo: one"
+                equal "epoll, two calls cannot begin" "$(cut -d: -f1 "$T/out" | tr '\n' ' ')$(grep -c '^epoll: [24]: ' "$T/errors")" \
+                    "1 3 5 2"
+            fi ;;
+        # libuv stops after an error: it must be told to go on
+        libuv)
+            if LOOPS_CFLAGS="${LOOPS_CFLAGS:-} -include loops/uv_error.h" make_loop libuv ../examples/libuv.c "$programs/libuv_error"
+            then ok; else bad "libuv with errors" "$T/err"; fi
+            OPENAI_MODEL=mock:slow
+            LIMIT=10 go libuv_error 24
+            good "libuv with errors" 24 abc ;;
     esac
     # a name server; two sockets at once, and a descriptor that stands for both
     OPENAI_BASE_URL=https://a.mock.test:$named/v1
