@@ -1,8 +1,8 @@
 #!/bin/sh
 # more_dynamic.sh [all]: suites under MemorySanitizer, two threads with a client each under ThreadSanitizer, the same
-# program under valgrind. Each tool first has to find defects: in a program of a few lines, in a copy of the header, in
-# that program with two threads. "all" (extra_dynamic.sh) takes the suites that are too slow for every run, those with
-# BearSSL under MemorySanitizer, and the suite against the mock server under valgrind. Seconds stand behind each line.
+# program, the tool loop and the suite against the mock server under valgrind. Each tool first has to find defects: in a
+# program of a few lines, in a copy of the header, in that program with two threads. "all" (extra_dynamic.sh) takes the
+# suites that are too slow for every run, and those with BearSSL under MemorySanitizer. Seconds stand behind each line.
 cd "$(dirname "$0")" || exit 1
 . ./suite.sh
 need clang
@@ -152,14 +152,14 @@ if cc -std=c99 -O1 -g -I"$build" -o "$T/two" tsan/two_threads.c -pthread > "$T/o
 else
     bad "two_threads does not build" "$T/out" 25
 fi
-if [ "${1:-}" = all ]; then
-    for suite in test_call test_tools test_live_mock; do
-        include=$header define=-DLLM_NO_TLS
-        if [ $suite = test_live_mock ]; then include=$build define=; fi
-        if cc -std=c99 -D_GNU_SOURCE -O1 -g -DT_VALGRIND -DT_SLOW=10 $define -include msan/unwritten.h -I"$include" \
-            -o "$T/$suite" $suite.c -lm > "$T/out" 2>&1
-        then run "valgrind, $suite" $MEMCHECK "$T/$suite"; else bad "$suite does not build" "$T/out" 25; fi
-    done
-fi
+suites="test_tools test_live_mock"
+[ "${1:-}" != all ] || suites="$suites test_call"
+for suite in $suites; do
+    include=$header define=-DLLM_NO_TLS
+    if [ $suite = test_live_mock ]; then include=$build define=; fi
+    if cc -std=c99 -D_GNU_SOURCE -O1 -g -DT_VALGRIND -DT_SLOW=10 $define -include msan/unwritten.h -I"$include" \
+        -o "$T/$suite" $suite.c -lm > "$T/out" 2>&1
+    then run "valgrind, $suite" $MEMCHECK "$T/$suite"; else bad "$suite does not build" "$T/out" 25; fi
+done
 
 finish

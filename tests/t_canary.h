@@ -71,6 +71,10 @@ static inline int t_holds_text(const char *p, size_t n, const char *s, size_t le
     return len >= T_PART && n >= len && memmem(p, n, s, len) != NULL;
 }
 
+static void t_forget_keys(void) {                  /* a leak checker counts them otherwise */
+    free(t_keys);
+}
+
 static inline void t_note_key(const char *key) {
     size_t n, k;
     int i;
@@ -83,6 +87,7 @@ static inline void t_note_key(const char *key) {
         if (t_keys[i].n == n && memcmp(t_keys[i].text, key, n) == 0) return;
     }
     if (t_key_count == t_key_cap) {
+        if (t_keys == NULL) (void)atexit(t_forget_keys);
         t_key_cap = t_key_cap ? 2 * t_key_cap : 64;
         t_keys = (t_key_text *)realloc(t_keys, (size_t)t_key_cap * sizeof *t_keys);
         if (t_keys == NULL) abort();
