@@ -70,10 +70,10 @@ part() {
     equal "$loop, 401: answers" "$(wc -l < "$T/out")" 0
     equal "$loop, 401: errors" "$(grep -c "^$loop: [1-3]: LLM_ERR_AUTH: " "$T/errors")" 3
     kept
-    # Ctrl-C: what runs is cancelled, and the program ends
+    # Ctrl-C: what runs is cancelled, and the program ends (--foreground: timeout would send the signal twice)
     if [ "$loop" != poll ]; then
         OPENAI_BASE_URL=$plain OPENAI_MODEL=mock:hang
-        LIMIT="-s INT 0.7" go "$loop" 5
+        LIMIT="--foreground -s INT 0.7" go "$loop" 5
         equal "$loop, Ctrl-C: status" "$status" 124
         equal "$loop, Ctrl-C: errors" "$(grep -c "^$loop: [1-5]: LLM_ERR_CANCELLED: " "$T/errors")" 5
         equal "$loop, Ctrl-C: last line" "$(grep -c '0 of 5 good' "$T/end")" 1
