@@ -4,6 +4,7 @@
 #include "lwip/dns.h"
 #include "lwip/pbuf.h"
 #include "lwip/sys.h"
+#include <string.h>
 
 /* ---- waiting: 1 = go on, 0 = the time is over. A time-out of 0 pumps once. */
 typedef struct patience { u32_t from; int ms; int polled; } patience;
@@ -73,14 +74,26 @@ static err_t on_connected(void *argument, struct tcp_pcb *pcb, err_t e) {
     return ERR_OK;
 }
 
-/* p is ours from here on; NULL = the peer sends no more. It is not acknowledged to the peer before it is read. */
+/* NULL = the peer sends no more. Else p is ours, and one of the few pbufs that all connections and name servers share:
+   it is copied and given back at once, so that nobody waits for a reader. What is read opens the window, and nothing
+   else does, so there is room for all that comes. */
 static err_t on_received(void *argument, struct tcp_pcb *pcb, struct pbuf *p, err_t e) {
     lwip_hook_conn *c = (lwip_hook_conn *)argument;
+    size_t end, to_wrap;
     (void)pcb;
     (void)e;
-    if (p == NULL) c->state = LWIP_HOOK_CLOSED;
-    else if (c->rx == NULL) c->rx = p;
-    else pbuf_cat(c->rx, p);
+    if (p == NULL) {
+        c->state = LWIP_HOOK_CLOSED;
+        return ERR_OK;
+    }
+    if (p->tot_len > sizeof c->rx - c->rx_len) return ERR_MEM;      /* more than the window: lwIP keeps it */
+    end = (c->rx_at + c->rx_len) % sizeof c->rx;
+    to_wrap = sizeof c->rx - end;
+    if (to_wrap > p->tot_len) to_wrap = p->tot_len;
+    (void)pbuf_copy_partial(p, c->rx + end, (u16_t)to_wrap, 0);
+    (void)pbuf_copy_partial(p, c->rx, (u16_t)(p->tot_len - to_wrap), (u16_t)to_wrap);
+    c->rx_len += p->tot_len;
+    pbuf_free(p);
     return ERR_OK;
 }
 
@@ -148,22 +161,24 @@ long lwip_hook_send(lwip_hook_conn *c, const void *data, size_t len, int timeout
 
 long lwip_hook_recv(lwip_hook_conn *c, void *data, size_t len, int timeout_ms) {
     patience p = begin(timeout_ms);
-    u16_t n;
-    while (c->rx == NULL) {
+    size_t n;
+    while (c->rx_len == 0) {
         if (c->state == LWIP_HOOK_CLOSED) return LLM_NET_CLOSED;
         if (c->pcb == NULL) return LLM_NET_FAILED;
         if (!wait_more(&p)) return 0;
     }
-    n = len < c->rx->tot_len ? (u16_t)len : c->rx->tot_len;
-    n = pbuf_copy_partial(c->rx, data, n, 0);
-    c->rx = pbuf_free_header(c->rx, n);      /* frees the pbufs that are read to their end */
-    if (c->pcb != NULL) tcp_recved(c->pcb, n);
+    n = sizeof c->rx - c->rx_at;             /* up to the ring's end; what is behind it comes next time */
+    if (n > c->rx_len) n = c->rx_len;
+    if (n > len) n = len;
+    memcpy(data, c->rx + c->rx_at, n);
+    c->rx_at = (c->rx_at + n) % sizeof c->rx;
+    c->rx_len -= n;
+    if (c->pcb != NULL) tcp_recved(c->pcb, (u16_t)n);
     return (long)n;
 }
 
 void lwip_hook_close(lwip_hook_conn *c) {
     if (c->lookup != NULL) ((struct lookup *)c->lookup)->owner = NULL;
-    if (c->rx != NULL) pbuf_free(c->rx);
     if (c->pcb != NULL) {
         /* from here on lwIP must not call back: the memory of c is the library's again */
         tcp_arg(c->pcb, NULL);
@@ -172,7 +187,7 @@ void lwip_hook_close(lwip_hook_conn *c) {
         if (tcp_close(c->pcb) != ERR_OK) tcp_abort(c->pcb);     /* no memory for the FIN: a reset needs none */
     }
     c->lookup = NULL;
-    c->rx = NULL;
+    c->rx_len = 0;
     c->pcb = NULL;
     c->state = LWIP_HOOK_BROKEN;
 }

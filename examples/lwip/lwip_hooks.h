@@ -11,9 +11,10 @@
    The hooks pump the stack by lwip_port_poll() as long as they wait, and so does lwip_hook_sleep(). All calls come from
    the one thread that runs the library; no callback of lwIP may come from an interrupt, which is lwIP's rule too.
 
-   lwipopts.h needs LWIP_DNS, LWIP_TCP, LWIP_UDP. What it sizes: TCP_WND is what the server may send unread,
-   PBUF_POOL_SIZE frames of it must have room at once; TCP_SND_BUF and MEM_SIZE hold what was sent until it is
-   acknowledged. */
+   lwipopts.h needs LWIP_DNS, LWIP_TCP, LWIP_UDP. What it sizes: TCP_WND is what a server may send unread, and every
+   connection holds that much memory for it. PBUF_POOL_SIZE is for frames on their way in: those that the driver holds
+   and those that came out of order (TCP_OOSEQ_MAX_PBUFS); however much is unread, the hooks keep none. TCP_SND_BUF and
+   MEM_SIZE hold what was sent until it is acknowledged. */
 #ifndef LWIP_HOOKS_H
 #define LWIP_HOOKS_H
 #include <stddef.h>
@@ -40,9 +41,10 @@ typedef enum lwip_hook_state {
 typedef struct lwip_hook_conn {
     lwip_hook_state state;
     struct tcp_pcb *pcb;     /* ours until tcp_close(), tcp_abort() or the error callback          */
-    struct pbuf    *rx;      /* ours: received, not yet read; bounded by TCP_WND                   */
     ip_addr_t       address;
     void           *lookup;  /* who gets the answer of the name server; outlives us if it is late  */
+    size_t          rx_at, rx_len;
+    unsigned char   rx[TCP_WND];     /* a ring: received, not yet read                             */
 } lwip_hook_conn;
 
 /* with the results of the net hooks; host is read only in the first call */

@@ -18,13 +18,14 @@
 #define LWIP_CHECKSUM_ON_COPY     1
 
 #define MEM_ALIGNMENT             4
-#define MEM_SIZE                  (6 * 1024) /* what was sent and is not acknowledged: TCP_SND_BUF and heads */
-#define PBUF_POOL_SIZE            6          /* frames that were received and are not read: TCP_WND and one more */
+#define MEM_SIZE                  (5 * 1024) /* what was sent and is not acknowledged: TCP_SND_BUF and heads */
+#define PBUF_POOL_SIZE            3          /* frames that come in, for TCP_WND; the hooks give each back at once */
+#define TCP_OOSEQ_MAX_PBUFS       2          /* so many may wait for one that was lost; one is left for that */
 #define MEMP_NUM_TCP_PCB          4
 #define MEMP_NUM_TCP_PCB_LISTEN   1
 #define MEMP_NUM_UDP_PCB          4          /* a question to a name server takes one, from a random port */
 #define TCP_MSS                   1460
-#define TCP_WND                   (4 * TCP_MSS)
+#define TCP_WND                   (3 * TCP_MSS)      /* each connection of the hooks has a ring of this size */
 #define TCP_SND_BUF               (2 * TCP_MSS)
 #define TCP_SND_QUEUELEN          8
 #define MEMP_NUM_TCP_SEG          16

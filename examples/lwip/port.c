@@ -61,7 +61,7 @@ static err_t send_frame(struct netif *ni, struct pbuf *p) {
     return ERR_OK;
 }
 
-/* The frames that wait, each into pbufs of lwIP's pool: this is the only copy until RECV. */
+/* The frames that wait, each into pbufs of lwIP's pool, whose memory is free again when input() has dealt with it. */
 static void receive_frames(void) {
     while ((RX_FIFO_INF >> 16 & 0xFF) != 0) {
         uint32_t status = RX_STATUS, len = status >> 16 & 0x3FFF, words = (len + 3) / 4, word;

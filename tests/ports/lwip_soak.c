@@ -1,14 +1,18 @@
-/* lwip_soak.c - for more_lwip.sh: many calls over lwIP, each on a connection of its own, some given up at any moment. At
-   the end all of lwIP's memory must be free again: no pbuf, segment or question of a name server may be left. */
+/* lwip_soak.c - for more_lwip.sh: many calls over lwIP, each on a connection of its own, some given up at any moment; a
+   stream that nobody reads for a while, beside another call; frames
+   that are lost. At the end all of lwIP's memory must
+   be free again: no pbuf, segment or question of a name server may be left. */
 #include "board.h"
 #include "llm_openai.h"
 #include "llm_anchors.h"
 #include "lwip/mem.h"
 #include "lwip/memp.h"
+#include "lwip/netif.h"
 #include "lwip/pbuf.h"
 #include "lwip/priv/tcp_priv.h"
+#include "netif/ethernet.h"
 
-static char block[40000];
+static char block[72000];              /* two connections at a time */
 static llm_response answer;
 static int failed;
 
@@ -57,6 +61,56 @@ static int heap(void) {
     return p != NULL;
 }
 
+/* A stream of many small frames; when its first event has come nobody reads it for longer than it takes them to come.
+   They must not be in the way of another call. */
+static void one_is_not_read(llm_client *client) {
+    llm_request request = {0};
+    llm_call *call;
+    llm_event event;
+    llm_status s;
+    int pieces = 0;
+    request.prompt = "read me later";
+    request.model = "mock:slow";
+    if (llm_start(client, &request, &call) != LLM_OK) {
+        check(0, "llm_start() of the stream");
+        return;
+    }
+    do s = llm_next(call, &event, -1); while (s == LLM_OK && event.kind != LLM_EVENT_TEXT);
+    check(s == LLM_OK, "the stream does not begin");
+    lwip_hook_sleep(1500);
+    check(pool() == PBUF_POOL_SIZE, "what is not read holds pbufs of the pool");
+    request.prompt = "echo: meanwhile";
+    request.timeout_ms = 5000;
+    request.model = NULL;
+    s = llm_chat(client, &request, &answer);
+    check(s == LLM_OK, "another call beside a stream that is not read");
+    llm_response_free(&answer);
+    do pieces++; while ((s = llm_next(call, &event, -1)) == LLM_OK && event.kind == LLM_EVENT_TEXT);
+    while (s == LLM_OK) s = llm_next(call, &event, -1);
+    check(llm_finish(call, NULL) == LLM_OK && pieces == 14, "the stream that was read later");
+}
+
+/* every 8th frame that comes is lost */
+static err_t lossy(struct pbuf *p, struct netif *ni) {
+    static int n;
+    if (++n % 8 != 0) return ethernet_input(p, ni);
+    pbuf_free(p);
+    return ERR_OK;
+}
+
+static void some_are_lost(llm_client *client) {
+    llm_request request = {0};
+    int i;
+    request.prompt = "count to 400";
+    request.model = "mock:lossy";
+    netif_default->input = lossy;
+    for (i = 0; i < 2; i++) {
+        check(llm_chat(client, &request, &answer) == LLM_OK, "a call when frames are lost");
+        llm_response_free(&answer);
+    }
+    netif_default->input = ethernet_input;
+}
+
 int main(void) {
     llm_config config = {0};
     llm_request request = {0};
@@ -75,12 +129,14 @@ int main(void) {
     config.anchor_count = llm_anchors_count;
     config.max_retries = -1;
     config.max_idle = -1;                /* a connection for each call */
-    if (llm_client_new(&client, &config, &answer.error) != LLM_OK) return 2;
+    config.connect_timeout_ms = 30000;   /* where frames are lost lwIP waits for seconds */
+    check(lwip_port_start(), "the network");
     check(pool() == PBUF_POOL_SIZE && segments() == MEMP_NUM_TCP_SEG && udp() == MEMP_NUM_UDP_PCB && heap(), "the start");
+    if (llm_client_new(&client, &config, &answer.error) != LLM_OK) return 2;
+    one_is_not_read(client);
+    if (failed) return 1;
+    some_are_lost(client);
     request.prompt = "count to 400";
-    /* given up while the name server is asked: its answer comes to nobody */
-    check(llm_start(client, &request, &call) == LLM_OK && llm_next(call, &event, 0) == LLM_PENDING, "llm_start()");
-    check(llm_finish(call, NULL) == LLM_ERR_CANCELLED, "llm_finish()");
     for (i = 0; i < 36; i++) {
         int steps = 0, most = i % 3 == 2 ? i * 7 : -1;     /* every third one is given up after so many steps */
         if (llm_start(client, &request, &call) != LLM_OK) {
