@@ -1,5 +1,5 @@
-/* lwip_soak.c - for more_lwip.sh: many calls over lwIP, each on a connection of its own, some given up at any moment; a
-   stream that nobody reads for a while, beside another call; frames
+/* lwip_soak.c - for more_lwip.sh: many calls over lwIP, each on a connection of its own, some given up at any moment; an
+   answer of the name server that comes too late; a stream that nobody reads for a while, beside another call; frames
    that are lost. At the end all of lwIP's memory must
    be free again: no pbuf, segment or question of a name server may be left. */
 #include "board.h"
@@ -11,6 +11,7 @@
 #include "lwip/pbuf.h"
 #include "lwip/priv/tcp_priv.h"
 #include "netif/ethernet.h"
+#include <string.h>
 
 static char block[72000];              /* two connections at a time */
 static llm_response answer;
@@ -59,6 +60,38 @@ static int heap(void) {
     void *p = mem_malloc(MEM_SIZE - 64);
     mem_free(p);
     return p != NULL;
+}
+
+static err_t deaf(struct pbuf *p, struct netif *ni) {
+    (void)ni;
+    pbuf_free(p);
+    return ERR_OK;
+}
+
+/* A call is given up while the name server is asked, and its memory is used for something else: the answer, when it
+   comes, must not be written there. */
+static void answered_too_late(const llm_config *config) {
+    llm_request request = {0};
+    llm_client *client;
+    llm_call *call;
+    llm_event event;
+    size_t i;
+    request.prompt = "never sent";
+    if (llm_client_new(&client, config, &answer.error) != LLM_OK || llm_start(client, &request, &call) != LLM_OK) {
+        check(0, "llm_start() of the call that is given up");
+        return;
+    }
+    netif_default->input = deaf;         /* not even its own address is known yet: lwIP asks again after a second */
+    check(llm_next(call, &event, 0) == LLM_PENDING, "llm_next()");
+    check(llm_finish(call, NULL) == LLM_ERR_CANCELLED, "llm_finish()");
+    netif_default->input = ethernet_input;
+    llm_client_free(client);
+    check(udp() == MEMP_NUM_UDP_PCB - 1, "the name server is not asked");
+    memset(block, 0xA5, sizeof block);
+    for (i = 0; i < 500 && udp() != MEMP_NUM_UDP_PCB; i++) lwip_hook_sleep(10);
+    check(udp() == MEMP_NUM_UDP_PCB, "the name server does not answer");
+    for (i = 0; i < sizeof block && (unsigned char)block[i] == 0xA5; i++) { }
+    check(i == sizeof block, "a late answer of the name server is written into memory that is no longer the call's");
 }
 
 /* A stream of many small frames; when its first event has come nobody reads it for longer than it takes them to come.
@@ -132,6 +165,7 @@ int main(void) {
     config.connect_timeout_ms = 30000;   /* where frames are lost lwIP waits for seconds */
     check(lwip_port_start(), "the network");
     check(pool() == PBUF_POOL_SIZE && segments() == MEMP_NUM_TCP_SEG && udp() == MEMP_NUM_UDP_PCB && heap(), "the start");
+    answered_too_late(&config);
     if (llm_client_new(&client, &config, &answer.error) != LLM_OK) return 2;
     one_is_not_read(client);
     if (failed) return 1;
