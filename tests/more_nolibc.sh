@@ -8,7 +8,7 @@ cd "$(dirname "$0")" || exit 1
 . ./ports/five.sh
 [ "$(uname -sm)" = "Linux x86_64" ] || skip "Linux on x86-64"
 built "$build/llm_openai.h" "$mock"
-example() { make -s -C ../examples CC="$CC" BUILD="$build" OUT="$T" "$@" > "$T/err" 2>&1; }
+example() { make -C ../examples CC="$CC" BUILD="$build" OUT="$T" "$@" > "$T/err" 2>&1; }
 
 # this must be found: a call of strchr in the header
 mkdir "$T/planted"
@@ -16,22 +16,46 @@ perl -pe 's/^(LLM_API const char \*llm_status_name\(llm_status s\) \{)/char *str
     "$build/llm_openai.h" > "$T/planted/llm_openai.h"
 $CC -std=c99 -ffreestanding -O0 -I"$T/planted" -I../examples/nolibc -c -o "$T/planted.o" ../examples/nolibc/llm_openai.c \
     > "$T/planted.err" 2>&1 &
-example "$T/nolibc/llm_openai.o" "$T/nolibc/board.o" || bad "the library: does not compile" "$T/err"
-[ ! -s "$T/err" ] || bad "warnings" "$T/err"
+example nolibc || bad "does not build" "$T/err"
+if grep 'warning:' "$T/err" > "$T/x"; then bad "warnings" "$T/x"; fi
+sed -n '/^Run/,/^make/p' "$T/err" > "$T/steps"
 wait $!
 hooks='board_(open|send|receive|close|now_ms|unix_time|sleep|random)'
 equal "planted: strchr" "$(beyond_five "$T/planted.o" "$hooks")" strchr
 only_five "the whole client with TLS, -Os" "$T/nolibc/llm_openai.o" "$hooks"
 
-# try CERT: builds for a server, as the address is compiled in, and runs
+# ---- what is compiled again
+# compiled: which objects the make before has compiled
+compiled() { sed -n 's|.* -c -o .*/\([a-z_]*\.o\) .*|\1|p' "$T/err" | sort | tr '\n' ' '; }
+equal "first: compiles" "$(compiled)" "board.o firmware.o llm_openai.o string.o "
+example nolibc
+equal "nothing new: compiles" "$(compiled)" ""
+example nolibc ANCHORS="$PWD/data/pki/root-rsa.pem"
+equal "other ANCHORS: compiles" "$(compiled)" "firmware.o "
+# -n: only says it
+for new in nolibc/board.h nolibc/include/string.h "$build/llm_openai.h" "$T/nolibc/how"; do
+    example -n -W "$new" "$T/nolibc/firmware"
+    equal "new $new: compiles" "$(compiled)" "board.o firmware.o llm_openai.o string.o "
+done
+for new in firmware.c "$T/nolibc/llm_anchors.h" "$T/nolibc/how_firmware"; do
+    example -n -W "$new" "$T/nolibc/firmware"
+    equal "new $new: compiles" "$(compiled)" "firmware.o "
+done
+echo "$CC" > "$T/nolibc/how"
+example nolibc
+equal "compiled in another way before: compiles" "$(compiled)" "board.o firmware.o llm_openai.o string.o "
+
+# ---- it runs
+# try CERT: builds for a server as `make nolibc` has said, as the address is compiled in, and runs
 try() {
     serve --http off --https 0 --cert "$1"
-    rm -f "$T/nolibc/firmware" "$T/nolibc/firmware.o"
-    if ! example "$T/nolibc/firmware" DEFINES="-DFIRMWARE_URL='\"https://localhost:$https/v1\"'"; then
+    step=$(sed -n "s/^ *\(make -C examples nolibc .*\)PORT\(.*\)/\1$https\2/p" "$T/steps")
+    if ! (cd .. && eval "$step CC=\"\$CC\" BUILD=\"\$build\" OUT=\"\$T\"") > "$T/err" 2>&1; then
         bad "$1: does not build" "$T/err"
         return
     fi
-    timeout 60 "$T/nolibc/firmware" > "$T/out" 2>&1
+    equal "$1: compiles" "$(compiled)" "firmware.o "
+    timeout 60 "$(sed -n 's|^ *\(/.*/firmware\)$|\1|p' "$T/steps")" > "$T/out" 2>&1
     equal "$1: status" $? "$2"
 }
 expected="an answer in one piece
