@@ -2,7 +2,8 @@
 # more_lwip.sh: examples/lwip, the firmware on a Cortex-M3 with a network chip and lwIP's raw API, on QEMU against the mock
 # server: names by lwIP's own resolver from a scripted name server, chat, stream and tool loop over a kept TLS connection,
 # one for each request, one that goes stale, servers that reset, refuse, are silent or are nobody's. Many calls, some given
-# up, must leave all of lwIP's memory free, and a stream that is not read must not stop others (ports/lwip_soak.c). What the image takes is told as figures and has limits.
+# up, must leave all of lwIP's memory free; a stream that is not read must not stop others (ports/lwip_soak.c). What the image
+# takes is told as figures and has limits.
 cd "$(dirname "$0")" || exit 1
 . ./suite.sh
 built "$build/llm_openai.h" "$build/libbearssl.a" "$mock"
