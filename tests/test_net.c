@@ -603,6 +603,7 @@ static void open_servers(void) {
         close(dns[2]);
     }
     if (try == 50) exit(1);
+    if (dns[2] < 0) printf("no ::1 on this machine: what needs IPv6 is left out\n");
     t_port = 0;
     server = listener("127.0.0.1", &t_port, 100);
 }
