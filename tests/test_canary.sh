@@ -39,6 +39,9 @@ leak "the key in an error" test_call \
     's/^    case LLM_ERR_AUTH: return .*/    case LLM_ERR_AUTH: return "";/;s/"HTTP %d from %s%s%s: %s%s", http, call->client->url.host,/"HTTP %d from %s (%s)%s%s: %s%s", http, call->client->url.host, call->key->text,/' \
     "a key in a response's error"
 leak "nothing is redacted" test_wire '/^LLMI_FN size_t llmi_redact/,/^}/s/if (secret_len == 0.*) return n;/return n;/' "a key in a response"
+leak "a redirect's target is not redacted" test_call '/^        to.llmi_redact(to, strlen/d' "a key in a response's error"
+leak "x-request-id is not redacted" test_call \
+    '/^    id_len = llmi_redact(/,/;$/d' "a key in"
 leak "an answer in a log line" test_call \
     's/^    call->error.attempts = call->attempts;/&\n    if (state == LLMI_CALL_DONE) llmi_log(call->client, LLM_LOG_DEBUG, "said %s", call->reply.count > 0 ? llmi_text_cstr(\&call->reply.choices[0].text[0]) : "");/' \
     "an answer in the log"

@@ -139,6 +139,7 @@ static void call_seeds(void) {
         "\xFF" "o\x02",
         OK_HEAD DELTA("CANARY-REPLY-51c7") "\xFF" "r",
         "HTTP/1.1 302 Found\r\nLocation: https://u:sk-sk-CANARY-sk-sk-CANARX@other.example/sk-sk-CANARY-sk-sk-CANARX?q\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 308 Go\r\nLocation: https://sk-sk-CANARY-sk-sk-CANARX.example/\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 307 Go\r\nLocation: /v2\r\nContent-Length: 2\r\n\r\n{}\xFF" "wHTTP/1.1 301 Go\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 429 No\r\nretry-after-ms: 30\r\nContent-Length: 0\r\n\r\n\xFF" "wHTTP/1.1 503 No\r\nretry-after: 1\r\nContent-Length: 0\r\n\r\n"
         "\xFF" "w" OK_HEAD DELTA("third") "data: [DONE]\n\n\xFF" "c",
