@@ -22,23 +22,37 @@ static mbedtls_x509_crt trusted;
 static mbedtls_ssl_config settings;
 static int ready;
 
-static int tls_init(void) {
+static int set_up(void) {
     const char *file = getenv("SSL_CERT_FILE");
-    if (ready) return 1;
-    mbedtls_entropy_init(&entropy);
-    mbedtls_ctr_drbg_init(&random_numbers);
-    mbedtls_x509_crt_init(&trusted);
-    mbedtls_ssl_config_init(&settings);
+    if (file == NULL) file = "/etc/ssl/certs/ca-certificates.crt";
     if (mbedtls_ctr_drbg_seed(&random_numbers, mbedtls_entropy_func, &entropy, NULL, 0) != 0) return 0;
     /* > 0: so many of the file could not be read, which is a reason to trust fewer */
-    if (mbedtls_x509_crt_parse_file(&trusted, file ? file : "/etc/ssl/certs/ca-certificates.crt") < 0) return 0;
+    if (mbedtls_x509_crt_parse_file(&trusted, file) < 0) {
+        fprintf(stderr, "tls_mbedtls: no CA certificates can be read from %s\n", file);
+        return 0;
+    }
     if (mbedtls_ssl_config_defaults(&settings, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
                                     MBEDTLS_SSL_PRESET_DEFAULT) != 0) return 0;
     mbedtls_ssl_conf_min_version(&settings, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);   /* TLS 1.2 */
     mbedtls_ssl_conf_authmode(&settings, MBEDTLS_SSL_VERIFY_REQUIRED);
     mbedtls_ssl_conf_ca_chain(&settings, &trusted, NULL);
     mbedtls_ssl_conf_rng(&settings, mbedtls_ctr_drbg_random, &random_numbers);
-    return ready = 1;
+    return 1;
+}
+
+static int tls_init(void) {
+    if (ready) return 1;
+    mbedtls_entropy_init(&entropy);
+    mbedtls_ctr_drbg_init(&random_numbers);
+    mbedtls_x509_crt_init(&trusted);
+    mbedtls_ssl_config_init(&settings);
+    ready = set_up();
+    if (ready) return 1;
+    mbedtls_ssl_config_free(&settings);   /* the next client may try again */
+    mbedtls_x509_crt_free(&trusted);
+    mbedtls_ctr_drbg_free(&random_numbers);
+    mbedtls_entropy_free(&entropy);
+    return 0;
 }
 
 static int wire_send(void *user, const unsigned char *buf, size_t n) {

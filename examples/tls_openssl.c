@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <stdlib.h>
 
 #define TLS_SESSION SSL *
 #include "tls_sockets.h"
@@ -38,16 +39,31 @@ static long wire_control(BIO *b, int what, long n, void *p) {
 }
 
 static int tls_init(void) {
+    const char *file = getenv(X509_get_default_cert_file_env());   /* SSL_CERT_FILE */
+    BIO_METHOD *m;
+    SSL_CTX *x;
+    int ok;
     if (context != NULL) return 1;
-    wire = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket without SIGPIPE");
-    context = SSL_CTX_new(TLS_client_method());
-    if (wire == NULL || context == NULL) return 0;
-    BIO_meth_set_write(wire, wire_write);
-    BIO_meth_set_read(wire, wire_read);
-    BIO_meth_set_ctrl(wire, wire_control);
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) && SSL_CTX_set_default_verify_paths(context);
+    m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket without SIGPIPE");
+    x = SSL_CTX_new(TLS_client_method());
+    ok = m != NULL && x != NULL && BIO_meth_set_write(m, wire_write) && BIO_meth_set_read(m, wire_read) &&
+         BIO_meth_set_ctrl(m, wire_control) && SSL_CTX_set_min_proto_version(x, TLS1_2_VERSION) &&
+         SSL_CTX_set_default_verify_paths(x);
+    /* a file that cannot be read is passed over there */
+    if (ok && file != NULL && !SSL_CTX_load_verify_locations(x, file, NULL)) {
+        fprintf(stderr, "tls_openssl: $SSL_CERT_FILE: no CA certificates can be read from %s\n", file);
+        ok = 0;
+    }
+    if (!ok) {
+        SSL_CTX_free(x);
+        BIO_meth_free(m);
+        return 0;
+    }
+    SSL_CTX_set_verify(x, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_mode(x, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    wire = m;
+    context = x;
+    return 1;
 }
 
 static int tls_begin(struct tls_conn *c, const char *host) {

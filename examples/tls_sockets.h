@@ -1,7 +1,8 @@
 /* tls_sockets.h: what tls_mbedtls.c and tls_openssl.c share: net hooks of llm_openai.h over plain POSIX sockets, for
    a TLS library that can be given functions which send and receive without waiting. The file that includes this defines
    TLS_SESSION before, the type that its library has for one connection, and behind it the six functions that are
-   declared here. Names are looked up by getaddrinfo(), which waits; nothing else does, unless it is told how long. */
+   declared here. Names are looked up by getaddrinfo(), which waits; nothing else does, unless it is told how long.
+   The first client of the program sets the TLS library up: one thread makes it, before others make theirs. */
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>

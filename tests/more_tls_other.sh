@@ -114,6 +114,8 @@ for kind in openssl mbedtls; do
         compile -std=c99 -O0 -w -D_GNU_SOURCE -DLLM_OPENAI_STATIC -I"$header" -I../examples -include "$T/$kind/$e.c" \
             -o "$T/$kind/$e" netfaults/client.c $libs -lm
     done
+    # shellcheck disable=SC2086
+    compile $STRICT -g -fsanitize=address -I"$header" -o "$T/$kind/first" ../examples/tls_$kind.c tls/first_client.c $libs
     compiled
     for e in chat stream tools poll epoll; do
         [ $e != epoll ] || [ "$(uname -s)" = Linux ] || continue
@@ -197,6 +199,12 @@ for kind in $kinds; do
         fi
     done
     config "cert ec"
+
+    # the first client fails, and the second; the third is as if there had been none before
+    OPENAI_BASE_URL=https://localhost:$https/v1
+    timeout 20 "$T/$kind/first" "$pki/roots.pem" > "$T/out" 2> "$T/err"
+    equal "$kind, the first client fails" "$? $(tr '\n' ' ' < "$T/out")" "0 LLM_ERR_CONNECTION LLM_ERR_CONNECTION fine "
+    equal "$kind, why it fails" "$(grep -c "^tls_$kind: .*/nowhere/roots.pem" "$T/err") $(wc -l < "$T/err")" "2 2"
 
     # who is not trusted: at once, one attempt, and no request comes
     OPENAI_BASE_URL=https://localhost:$https/v1
