@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { TLS_NEW, TLS_CONNECT, TLS_SHAKE, TLS_OPEN, TLS_DEAD };   /* NEW is 0: the library gives a zeroed connection */
@@ -23,6 +24,9 @@ struct tls_conn {
     int              wants;     /* what is waited for: LLM_WANT_READ, LLM_WANT_WRITE */
     int              result;    /* DEAD: why, one of LLM_NET_ */
     struct addrinfo *all, *at;  /* addresses, and the next to be tried */
+    int              turn_ms;   /* so long one is waited for before it is the next one's turn */
+    long long        turn_ends;
+    int              silent;    /* one of this round has neither answered nor failed */
     int              secure;    /* there is a session */
     TLS_SESSION      session;
     char             why[160];
@@ -40,6 +44,7 @@ static int  net_open(struct tls_conn *c, const char *host, int port, int timeout
 static long net_send(struct tls_conn *c, const void *buf, size_t n, int timeout_ms);
 static long net_recv(struct tls_conn *c, void *buf, size_t n, int timeout_ms);
 static void net_close(struct tls_conn *c);
+static int  net_timer(const struct tls_conn *c);
 
 #define LLM_NET_TLS 1
 #define LLM_NET_CONN struct tls_conn
@@ -50,6 +55,7 @@ static void net_close(struct tls_conn *c);
 #define LLM_NET_FD(ctx, c) ((void)(ctx), (c)->stage == TLS_NEW ? -1 : (c)->fd)
 #define LLM_NET_SERIAL(ctx, c) ((void)(ctx), (c)->serial)
 #define LLM_NET_WANTS(ctx, c) ((void)(ctx), (c)->wants)
+#define LLM_NET_TIMER_MS(ctx, c) ((void)(ctx), net_timer(c))
 #define LLM_NET_WHY(ctx, c) ((void)(ctx), (c)->why)
 #define LLM_NET_INIT(ctx) ((void)(ctx), tls_init())
 
@@ -112,6 +118,7 @@ static int look_up(struct tls_conn *c, const char *host, int port) {
         return dead(c, LLM_NET_NO_HOST);
     }
     c->at = c->all;
+    c->turn_ms = 250;   /* RFC 8305 5 */
     c->stage = TLS_CONNECT;
     return 0;
 }
@@ -131,7 +138,22 @@ static int try_next(struct tls_conn *c) {
     return r == 0 ? 1 : errno == EINPROGRESS || errno == EINTR ? 0 : -1;
 }
 
-/* One address after the other. 1 connected, 0 in progress, < 0 none was left. */
+static long long clock_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Until it is the next address's turn; -1 = there is no other, or one has been reached. */
+static int net_timer(const struct tls_conn *c) {
+    long long left;
+    if (c->stage != TLS_CONNECT || c->all->ai_next == NULL) return -1;
+    left = c->turn_ends - clock_ms();
+    return left > 0 ? (int)left : 0;
+}
+
+/* One address after the other, for one may be dead without a word, as IPv6 often is; then all again, each for twice as
+   long, for the way may be slow. 1 connected, 0 in progress, < 0 all have failed. */
 static int connect_step(struct tls_conn *c) {
     int r = -1, error = 0;
     socklen_t n = sizeof error;
@@ -139,20 +161,30 @@ static int connect_step(struct tls_conn *c) {
         struct pollfd p;
         p.fd = c->fd;
         p.events = POLLOUT;
-        if (poll(&p, 1, 0) <= 0) return 0;
-        if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &n) != 0) error = errno;
-        if (error == 0) return 1;
+        if (poll(&p, 1, 0) > 0) {
+            if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &n) != 0) error = errno;
+            if (error == 0) return 1;
+        } else {
+            if (net_timer(c) != 0) return 0;
+            c->silent = 1;
+        }
     }
     do {
         if (c->fd >= 0) close(c->fd);
         c->fd = -1;
         if (c->at == NULL) {
-            snprintf(c->why, sizeof c->why, "%s", strerror(error));
-            return dead(c, error == ECONNREFUSED ? LLM_NET_REFUSED : LLM_NET_FAILED);
+            if (!c->silent) {
+                snprintf(c->why, sizeof c->why, "%s", strerror(error));
+                return dead(c, error == ECONNREFUSED ? LLM_NET_REFUSED : LLM_NET_FAILED);
+            }
+            c->at = c->all;
+            c->silent = 0;
+            if (c->turn_ms < 8000) c->turn_ms *= 2;
         }
         r = try_next(c);
         error = errno;
     } while (r < 0);
+    c->turn_ends = clock_ms() + c->turn_ms;
     return r;
 }
 
@@ -178,9 +210,10 @@ static int open_step(struct tls_conn *c, const char *host, int port, int secure)
 }
 
 static int net_open(struct tls_conn *c, const char *host, int port, int timeout_ms, int secure) {
-    int r = open_step(c, host, port, secure);
+    int turn, r = open_step(c, host, port, secure);
     if (r != 0 || timeout_ms <= 0) return r;
-    socket_wait(c, timeout_ms);
+    turn = net_timer(c);
+    socket_wait(c, turn >= 0 && turn < timeout_ms ? turn : timeout_ms);
     return open_step(c, host, port, secure);
 }
 

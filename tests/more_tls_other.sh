@@ -1,7 +1,7 @@
 #!/bin/sh
 # more_tls_other.sh: another TLS library in the place of BearSSL, by the net hooks of examples/tls_openssl.c and
 # examples/tls_mbedtls.c: the examples chat, stream, tools and the event loops run unchanged; long answers, tiny records,
-# broken lines, servers that are silent; certificates of others, of another name, expired are refused at once; OpenSSL's
+# broken lines, servers and addresses that are silent; certificates of others, of another name, expired are refused at once; OpenSSL's
 # reaches a server that speaks TLS 1.3 only, with which BearSSL and Mbed TLS 2.28 fail by a clear word. And no TLS at all,
 # LLM_NO_TLS, behind stunnel.
 cd "$(dirname "$0")" || exit 1
@@ -254,6 +254,58 @@ for kind in $kinds; do
     }
     echo "$kind: $(($(date +%s) - began)) s"
 done
+
+# ---- addresses that do not answer ----------------------------------------------------------------------------------
+# In a network of its own, where 2001:db8::9 and ::a are neighbours whose hardware address is nobody's.
+cat > "$T/network" << 'END'
+ip link set lo up && ip link add left type veth peer name right && ip addr add 2001:db8::1/64 dev left nodad &&
+    ip link set left up && ip link set right up &&
+    for a in 9 a; do ip neigh replace 2001:db8::$a lladdr 02:00:00:00:00:99 dev left nud permanent || exit; done &&
+    mount --bind "$T/hosts" /etc/hosts || exit
+"$mock" --ready-file "$T/inner" --with-parent --lifetime 60 > /dev/null 2>&1 < /dev/null &
+n=0
+while [ ! -f "$T/inner" ] && [ $n -lt 200 ]; do sleep 0.05; n=$((n + 1)); done
+OPENAI_BASE_URL=https://localhost:$(sed -n 's/.* https 127\.0\.0\.1:\([0-9]*\).*/\1/p' "$T/inner")/v1
+printf '2001:db8::9 localhost\n127.0.0.1 localhost\n' > "$T/hosts"
+timeout 20 "$T/$kind/client" chat "echo: fine" connect=4000
+timeout 20 "$T/$kind/epoll" 3 "echo: fine" | LC_ALL=C sort
+(sleep 0.4; ip link set lo up) &
+ip link set lo down
+timeout 20 "$T/$kind/client" chat "echo: fine" connect=4000
+printf '2001:db8::9 localhost\n2001:db8::a localhost\n' > "$T/hosts"
+timeout 20 "$T/$kind/client" chat "echo: fine" connect=900
+printf '2001:db8::9 localhost\n' > "$T/hosts"
+timeout 20 "$T/$kind/client" chat "echo: fine" connect=900
+END
+# within WHAT LINE FROM TO PATTERN: a line of client.c, after FROM to TO milliseconds
+within() {
+    got=$(sed -n "$2p" "$T/out")
+    ms=${got#* ms=}
+    ms=${ms%% *}
+    # shellcheck disable=SC2254  # a pattern
+    case $got in $5) at_least "$1: ms" "$ms" "$3"; at_most "$1: ms" "$ms" "$4" ;; *) bad "$1: $got" "$T/out" ;; esac
+}
+spaces=
+if [ -n "$kinds" ] && command -v ip > /dev/null 2>&1; then
+    for spaces in "unshare -nm" "unshare -Urnm" ''; do $spaces true 2> /dev/null && break; done
+fi
+kind=${kinds# } kind=${kind%% *}
+: > "$T/hosts"
+if [ -z "$spaces" ]; then
+    left_out "addresses that do not answer" "network namespaces, iproute2"
+else
+    T=$T kind=$kind mock=$mock timeout 60 $spaces sh "$T/network" > "$T/out" 2> "$T/err"
+    within "IPv6 is silent, IPv4 is well" 1 240 2500 "LLM_OK http=0 attempts=1 * text=[[]fine] *"
+    equal "IPv6 is silent, an event loop" "$(sed -n 2,4p "$T/out")" "1: fine 1
+2: fine 2
+3: fine 3"
+    # 250 ms, 500 ms: for these the loop wakes up, and each time that something comes
+    n=$(sed -n '5s/.*good, 0 retries, \([0-9]*\) wake-ups.*/\1/p' "$T/out")
+    at_most "IPv6 is silent, wake-ups" "$n" 20
+    within "IPv4 comes in the second round" 6 740 2500 "LLM_OK http=0 attempts=1 * text=[[]fine] *"
+    within "two are silent" 7 890 2500 "LLM_ERR_TIMEOUT http=0 attempts=1 *connect_timeout_ms*"
+    within "the only one is silent" 8 890 2500 "LLM_ERR_TIMEOUT http=0 attempts=1 *connect_timeout_ms*"
+fi
 
 # ---- BearSSL against TLS 1.3 only ----------------------------------------------------------------------------------
 if [ -n "$only13" ]; then
