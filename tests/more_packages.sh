@@ -103,6 +103,14 @@ compiles "ESP-IDF, on this machine" "$CC" -std=gnu17 -Wall -Wextra -DEXCHANGE_PE
     -o "$T/esp" "$e/src/llm_openai.c" ports/esp/host/host.c ports/exchange.c
 exchange_host=localhost
 exchange "ESP-IDF: the program" ec "$T/esp"
+export HOST_ADDRESSES
+for HOST_ADDRESSES in "127.0.0.2 127.0.0.1" "-127.0.0.3 127.0.0.2 127.0.0.1"; do
+    exchange "ESP-IDF: the server's addresses are $HOST_ADDRESSES" ec timeout 20 "$T/esp"
+done
+HOST_ADDRESSES="127.0.0.1 127.0.0.2"
+timeout 60 "$T/esp" "https://localhost:1/v1" "$ca" > "$T/out" 2>&1
+if grep -q 'chat: LLM_ERR_CONNECTION: localhost refused' "$T/out"; then ok; else bad "ESP-IDF: nobody listens at any address" "$T/out"; fi
+unset HOST_ADDRESSES
 timeout 60 "$T/esp" "https://localhost:1/v1" "$ca" > "$T/out" 2>&1
 if grep -q 'chat: LLM_ERR_CONNECTION: localhost refused' "$T/out"; then ok; else bad "ESP-IDF: nobody listens" "$T/out"; fi
 finish
