@@ -1,7 +1,7 @@
 /* lwip_soak.c - for more_lwip.sh: many calls over lwIP, each on a connection of its own, some given up at any moment; an
    answer of the name server that comes too late; a stream that nobody reads for a while, beside another call; frames
-   that are lost. At the end all of lwIP's memory must
-   be free again: no pbuf, segment or question of a name server may be left. */
+   that are lost. At the end all of lwIP's memory must be free again: no pbuf, segment or question of a name server may
+   be left. */
 #include "board.h"
 #include "llm_openai.h"
 #include "llm_anchors.h"
