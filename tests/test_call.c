@@ -1332,7 +1332,7 @@ static int holds_part(const char *text) {
     char part[9] = {0};
     size_t i;
     for (i = 0; i + 8 < sizeof KEY; i++) {
-        memcpy(part, KEY + i, 8);
+        memcpy(part, &KEY[i], 8);
         if (strstr(text, part) != NULL) return 1;
     }
     return 0;
@@ -1341,8 +1341,9 @@ static int holds_part(const char *text) {
 /* A server that sends the key back in a header field that the caller is told: not whole, and not its beginning where the
    field is longer than what is kept of it. */
 static void test_key_in_fields(void) {
-    static const char *const field[] = {"x-request-id: %s" KEY "%s", "x-request-id: " KEY "%s%s",
-                                        "Location: https://%s" KEY "%s/x"};
+    static const struct {
+        const char *before, *after; /* and between them letters, before the key or behind it */
+    } field[] = {{"x-request-id: ", KEY "-tail"}, {"x-request-id: " KEY, "-tail"}, {"Location: https://", KEY "-tail/x"}};
     char pad[256], line[600];
     llm_response o;
     llm_client *c;
@@ -1355,8 +1356,7 @@ static void test_key_in_fields(void) {
                 memset(&s, 0, sizeof s);
                 memset(pad, 'a', n);
                 pad[n] = 0;
-                snprintf(line, sizeof line, field[i], pad, "-tail");
-                memcpy(line + strlen(line), "\r\n", 3);
+                snprintf(line, sizeof line, "%s%s%s\r\n", field[i].before, pad, field[i].after);
                 sc_reset();
                 sc_conn();
                 sc_answer(status, line, SC_OK_JSON("x"));
