@@ -56,7 +56,7 @@ plant() {
         echo "the defect of $name ($word) cannot be planted: the line that it changes is not there"
         return 1
     fi
-    make -s --no-print-directory build ONLY="$name" HDR="$T/$1" OUT="$T/$1/out" > "$T/$1/log" 2>&1 || {
+    make -s --no-print-directory build ONLY="$name" HDR="$T/$1" OUT="$T/$1/out" EXTRA_CFLAGS=-O0 > "$T/$1/log" 2>&1 || {
         tail -n 5 "$T/$1/log"
         return 1
     }
