@@ -11,9 +11,6 @@ static int dns_port = 53;
 #include <poll.h>
 #include <sys/time.h>
 
-#ifndef T_SLOW /* how much slower than usual this build may be: more_dynamic.sh says 10 */
-#define T_SLOW 1
-#endif
 #define KEY "sk-0123456789abcdefABCDEF"
 
 static t_mock m;

@@ -192,7 +192,7 @@ static llm_config config(int port, int secure, char base[64]) {
     f.ca_file = m.ca_file;
     f.model = "mock:raw";
     f.max_retries = -1;
-    f.connect_timeout_ms = f.idle_timeout_ms = 5000;
+    f.connect_timeout_ms = f.idle_timeout_ms = 5000 * T_SLOW;
     return f;
 }
 
@@ -480,7 +480,7 @@ static void judge_break(sweep *s, long at, const outcome *u) {
     if (!is_beginning(s->a, u->text) || strlen(u->text) > text_of(s->a, got, 0)) why = "more than came";
     if (strlen(u->text) < text_of(s->a, got, 1)) why = "less than came";
     if (u->attempts != 1) why = "attempts";
-    if (u->ms > (silent ? s->connect_ms : 0) + 4000) why = "too late";
+    if (u->ms > (silent ? s->connect_ms : 0) + 4000 * T_SLOW) why = "too late";
     if (silent && u->status == LLM_ERR_TIMEOUT && u->ms < s->idle_ms - 20) why = "too early";
     if (why) wrong(s, at, u, why);
 }
@@ -522,7 +522,7 @@ static void sweep_breaks(const answer *a, int secure, const char *rule, long ste
     s.secure = secure;
     s.step = step;
     s.at_once = at_once;
-    s.connect_ms = s.idle_ms = ms;
+    s.connect_ms = s.idle_ms = ms * T_SLOW;
     s.judge = judge_break;
     serve(a, secure ? SPLIT : NULL);
     if (secure) end = (long)measure(a, 0) + 8; /* signatures differ by a byte or two */
@@ -603,7 +603,7 @@ static void judge_harm(sweep *s, long at, const outcome *u) {
         if (u->http != (got >= s->a->head_end && u->status != LLM_OK ? 200 : 0)) why = "http_status";
     }
     if (u->attempts != 1) why = "attempts";
-    if (u->ms > s->connect_ms + s->idle_ms + 4000) why = "too late";
+    if (u->ms > s->connect_ms + s->idle_ms + 4000 * T_SLOW) why = "too late";
     if (why) wrong(s, at, u, why);
 }
 
@@ -617,7 +617,8 @@ static void sweep_harm(const char *rule, int request, long step, int at_once) {
     s.request = request;
     s.step = step;
     s.at_once = at_once;
-    s.connect_ms = s.idle_ms = all || strcmp(rule, "flip") == 0 ? 6000 : 3000; /* a flip seldom leads to a wait */
+    /* a flip seldom leads to a wait */
+    s.connect_ms = s.idle_ms = (all || strcmp(rule, "flip") == 0 ? 6000 : 3000) * T_SLOW;
     s.judge = judge_harm;
     serve(s.a, SPLIT);
     run_sweep(&s, 0, (long)measure(s.a, request) + 6); /* signatures differ by a byte or two */
@@ -642,7 +643,7 @@ static void judge_plain(sweep *s, long at, const outcome *u) {
     plain_ok[at] = (char)(ok && u->ms < s->idle_ms); /* a wait for more closes it */
     if (ok && s->a->framing[at] && strcmp(u->text, s->a->text) != 0) why = "another text";
     if (u->status == LLM_ERR_TLS || u->status == LLM_ERR_LIMIT || u->status == LLM_ERR_MEMORY) why = "no such error";
-    if (u->ms > s->connect_ms + s->idle_ms + 4000) why = "too late";
+    if (u->ms > s->connect_ms + s->idle_ms + 4000 * T_SLOW) why = "too late";
     if (why) wrong(s, at, u, why);
 }
 
@@ -658,8 +659,8 @@ static void sweep_plain_harm(const answer *a, const char *rule) {
     s.rule = rule;
     s.step = 1;
     s.at_once = 100;
-    s.connect_ms = 5000;
-    s.idle_ms = 2000;
+    s.connect_ms = 5000 * T_SLOW;
+    s.idle_ms = 2000 * T_SLOW;
     s.judge = judge_plain;
     serve(a, NULL);
     run_sweep(&s, 0, (long)a->n);
@@ -910,10 +911,10 @@ static int run_row(const row *r, int secure) {
     t_chaos_set(x, rules);
     f.model = r->answers ? "gpt-4o" : "mock:raw";
     f.max_retries = r->retries;
-    f.connect_timeout_ms = r->connect_ms;
-    f.idle_timeout_ms = r->idle_ms;
+    f.connect_timeout_ms = r->connect_ms * T_SLOW;
+    f.idle_timeout_ms = r->idle_ms * T_SLOW;
     c = client(&f);
-    u = ask(c, r->mode, NULL, prompt, r->total_ms);
+    u = ask(c, r->mode, NULL, prompt, r->total_ms * T_SLOW);
     t_chaos_report(x);
     fired = x->fired;
     if (!is_wanted(r->want, u.status))
@@ -928,7 +929,7 @@ static int run_row(const row *r, int secure) {
         why = "the faults that happened";
     else if (u.ms < r->least_ms - 20)
         why = "too early";
-    else if (u.ms > r->most_ms + (planted ? 0 : 1500))
+    else if (u.ms > r->most_ms * T_SLOW + (planted ? 0 : 1500))
         why = "too late"; /* the machine may be busy */
     if (why && !planted) {
         fprintf(stderr, "    %s %s: not %s: %s '%.60s' after %ld ms, %d attempts, %ld faults (%s)\n",
@@ -998,7 +999,7 @@ static void test_doors(int share) {
             u = ask(c, CHAT, "gpt-4o", "echo: fine", door[i].total_ms);
             if (!CHECK_INT(u.status, door[i].want)) fprintf(stderr, "    %s\n", u.message);
             CHECK(strstr(u.message, door[i].says) != NULL);
-            if (!CHECK(u.ms >= door[i].least_ms - 20 && u.ms <= door[i].most_ms)) fprintf(stderr, "    %ld ms\n", u.ms);
+            if (!CHECK(u.ms >= door[i].least_ms - 20 && u.ms <= door[i].most_ms * T_SLOW)) fprintf(stderr, "    %ld ms\n", u.ms);
             done(c);
             t_chaos_stop(&x);
         }
@@ -1085,7 +1086,7 @@ static void judge_tunnel(sweep *s, long at, const outcome *u) {
         if (strncmp(s->rule, "cut", 3) == 0 && u->status == LLM_ERR_TLS) why = "TLS before there is a tunnel";
     }
     if (u->attempts != 1) why = "attempts";
-    if (u->ms > s->connect_ms + 4000) why = "too late";
+    if (u->ms > s->connect_ms + 4000 * T_SLOW) why = "too late";
     if (why) wrong(s, at, u, why);
 }
 
@@ -1109,7 +1110,7 @@ static void test_tunnel(int share) {
         s.proxy = proxy;
         s.step = 1;
         s.at_once = 30;
-        s.connect_ms = s.idle_ms = 2500;
+        s.connect_ms = s.idle_ms = 2500 * T_SLOW;
         s.judge = judge_tunnel;
         run_sweep(&s, 0, (long)sizeof tunnel_head - 1);
         snprintf(what, sizeof what, "CONNECT: %s at every byte of its answer", rule[i]);
@@ -1135,7 +1136,7 @@ static long wrongs_of(const answer *a, int secure, const char *rule, void (*judg
     s.secure = secure;
     s.step = secure ? 40 : 5;
     s.at_once = 1;
-    s.connect_ms = s.idle_ms = 3000;
+    s.connect_ms = s.idle_ms = 3000 * T_SLOW;
     s.judge = judge;
     run_sweep(&s, 0, secure ? (long)measure(stream_answer(), 0) : (long)a->n);
     return s.wrong;
