@@ -40,11 +40,14 @@ static long wire_control(BIO *b, int what, long n, void *p) {
 
 static int tls_init(void) {
     const char *file = getenv(X509_get_default_cert_file_env());   /* SSL_CERT_FILE */
+    static int type = -1;
     BIO_METHOD *m;
     SSL_CTX *x;
     int ok;
     if (context != NULL) return 1;
-    m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket without SIGPIPE");
+    if (type < 0) type = BIO_get_new_index();      /* there are some hundred of them, and none comes back */
+    if (type < 0) return 0;
+    m = BIO_meth_new(type | BIO_TYPE_SOURCE_SINK, "socket without SIGPIPE");
     x = SSL_CTX_new(TLS_client_method());
     ok = m != NULL && x != NULL && BIO_meth_set_write(m, wire_write) && BIO_meth_set_read(m, wire_read) &&
          BIO_meth_set_ctrl(m, wire_control) && SSL_CTX_set_min_proto_version(x, TLS1_2_VERSION) &&

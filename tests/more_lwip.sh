@@ -158,8 +158,9 @@ planted() {
 planted 's/^    pbuf_free(p);/    static int n;\n    if (++n != 100) pbuf_free(p);/' 'FAILED pbufs are not given back'
 planted 's/^    pbuf_free(p);/    if (kept == NULL) kept = p; else pbuf_cat(kept, p);/
     s/^static err_t on_connected/static struct pbuf *kept;\n&/
-    /^long lwip_hook_recv/,/^}/ s/^    n = sizeof/    if (kept != NULL) pbuf_free(kept);\n    kept = NULL;\n&/' \
+    /^long lwip_hook_recv/,/^}/ s/^    n = c->rx_len/    if (kept != NULL) pbuf_free(kept);\n    kept = NULL;\n&/' \
     'FAILED another call beside a stream that is not read'
+planted 's/^    memcpy((char \*)data + to_wrap.*/    n = to_wrap;/' 'FAILED RECV over the ring'
 planted 's/((struct lookup \*)c->lookup)->owner = NULL/(void)0/' 'FAILED a late answer of the name server'
 planted 's/if (tcp_close(c->pcb) != ERR_OK) tcp_abort(c->pcb);//' 'FAILED'
 

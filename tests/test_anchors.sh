@@ -121,6 +121,9 @@ made "one" "llm_anchors_count = 1" MATCH="$first"
 made "named" "static const llm_anchor mine[mine_count]" NAME=mine
 made "literal" "#define LLM_CA_PEM" FORM=pem
 made "list" "CN=$first" FORM=list
+NAME=MACHINE-7 made "a name in the environment" "llm_anchors_count"
+(unset PWD; env -u PWD make -s -C ../tools anchors CA="$root/tests/$pki/roots.pem" MATCH='*' OUT_FILE="$T/made.h") > "$T/said" 2>&1
+if grep -qF "subject holds '*'" "$T/said"; then ok; else bad "make anchors, a star" "$T/said"; fi
 make -s -C ../tools anchors CA="$PWD/$pki/roots.pem" NAME="x;touch '$T/made.by.name'" > "$T/said" 2>&1
 if grep -qF "is no C identifier" "$T/said" && [ ! -e "$T/made.by.name" ]; then ok; else bad "make anchors, a command for a name" "$T/said"; fi
 # from where make is called, and with a space

@@ -5,11 +5,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Hooks that a test sets: the date, files that change or vanish, the environment, a source of randomness that fails.
-   */
 #ifndef T_ONLY_EARLY          /* test_tls_small.c */
 #define T_ONLY_EARLY 0
 #endif
+/* Hooks that a test sets: the date, files that change or vanish, the environment, randomness that fails, a network. */
 static int64_t t_unix = 1800000000;          /* January 2027 */
 static uint32_t t_seed = 1;
 static int t_random_fails;
@@ -1020,7 +1019,6 @@ static void test_renegotiation(void) {
     llmi_tls_shared_free(&shared);
 }
 
-/* A big answer, a big request; the in-place buffers are reused. */
 /* In a call too, wherever it stands, and at once: the server may wait for the refusal. BearSSL's closes then. */
 static void test_renegotiation_in_a_call(void) {
     static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
@@ -1067,6 +1065,7 @@ static void test_renegotiation_in_a_call(void) {
     }
 }
 
+/* A big answer, a big request; the in-place buffers are reused. */
 static void test_volume(void) {
     size_t sizes[3][2] = {{0, 0}, {837, 597}, {4421, 4181}}, i, n;
     char text[400];

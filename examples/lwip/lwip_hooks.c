@@ -161,16 +161,17 @@ long lwip_hook_send(lwip_hook_conn *c, const void *data, size_t len, int timeout
 
 long lwip_hook_recv(lwip_hook_conn *c, void *data, size_t len, int timeout_ms) {
     patience p = begin(timeout_ms);
-    size_t n;
+    size_t n, to_wrap;
     while (c->rx_len == 0) {
         if (c->state == LWIP_HOOK_CLOSED) return LLM_NET_CLOSED;
         if (c->pcb == NULL) return LLM_NET_FAILED;
         if (!wait_more(&p)) return 0;
     }
-    n = sizeof c->rx - c->rx_at;             /* up to the ring's end; what is behind it comes next time */
-    if (n > c->rx_len) n = c->rx_len;
-    if (n > len) n = len;
-    memcpy(data, c->rx + c->rx_at, n);
+    n = c->rx_len < len ? c->rx_len : len;   /* all that is there: less would say that there is no more */
+    to_wrap = sizeof c->rx - c->rx_at;
+    if (to_wrap > n) to_wrap = n;
+    memcpy(data, c->rx + c->rx_at, to_wrap);
+    memcpy((char *)data + to_wrap, c->rx, n - to_wrap);
     c->rx_at = (c->rx_at + n) % sizeof c->rx;
     c->rx_len -= n;
     if (c->pcb != NULL) tcp_recved(c->pcb, (u16_t)n);

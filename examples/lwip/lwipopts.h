@@ -20,7 +20,7 @@
 #define MEM_ALIGNMENT             4
 #define MEM_SIZE                  (5 * 1024) /* what was sent and is not acknowledged: TCP_SND_BUF and heads */
 #define PBUF_POOL_SIZE            3          /* frames that come in, for TCP_WND; the hooks give each back at once */
-#define TCP_OOSEQ_MAX_PBUFS       2          /* so many may wait for one that was lost; one is left for that */
+#define TCP_OOSEQ_MAX_PBUFS       2          /* of one connection, behind one that was lost              */
 #define MEMP_NUM_TCP_PCB          4
 #define MEMP_NUM_TCP_PCB_LISTEN   1
 #define MEMP_NUM_UDP_PCB          4          /* a question to a name server takes one, from a random port */

@@ -3,7 +3,7 @@
 # FROM is the folder that make was called in, from which relative names of files count.
 out=$1
 place() { case $1 in /*) echo "$1" ;; *) echo "$FROM/$1" ;; esac; }
-set --
+set -f --
 old_ifs=$IFS
 IFS='|'
 for m in $MATCH; do set -- "$@" --match "$m"; done
