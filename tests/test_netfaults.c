@@ -892,6 +892,7 @@ static int run_row(const row *r, int secure) {
     llm_client *c;
     outcome u;
     long fired;
+    int slow = planted ? 1 : T_SLOW; /* total deadlines end what would go on: they are as they stand */
     const char *why = NULL, *prompt = r->mode == TOOLS ? "what is it like in Oslo?" : "echo: fine";
     if (strcmp(r->text, BIG) == 0) {
         if (!big) {
@@ -911,10 +912,10 @@ static int run_row(const row *r, int secure) {
     t_chaos_set(x, rules);
     f.model = r->answers ? "gpt-4o" : "mock:raw";
     f.max_retries = r->retries;
-    f.connect_timeout_ms = r->connect_ms * T_SLOW;
-    f.idle_timeout_ms = r->idle_ms * T_SLOW;
+    f.connect_timeout_ms = r->connect_ms * slow;
+    f.idle_timeout_ms = r->idle_ms * slow;
     c = client(&f);
-    u = ask(c, r->mode, NULL, prompt, r->total_ms * T_SLOW);
+    u = ask(c, r->mode, NULL, prompt, r->total_ms);
     t_chaos_report(x);
     fired = x->fired;
     if (!is_wanted(r->want, u.status))
@@ -929,7 +930,7 @@ static int run_row(const row *r, int secure) {
         why = "the faults that happened";
     else if (u.ms < r->least_ms - 20)
         why = "too early";
-    else if (u.ms > r->most_ms * T_SLOW + (planted ? 0 : 1500))
+    else if (u.ms > r->most_ms * slow + (planted ? 0 : 1500))
         why = "too late"; /* the machine may be busy */
     if (why && !planted) {
         fprintf(stderr, "    %s %s: not %s: %s '%.60s' after %ld ms, %d attempts, %ld faults (%s)\n",
