@@ -109,7 +109,7 @@ if msan test_sse "$T/stack" -DLLM_NO_TLS
 then finds "MemorySanitizer, a reader that is not zeroed" 'use-of-uninit' $still "$T/test_sse"; fi
 
 # ---- MemorySanitizer -------------------------------------------------------------------------------------------------
-slow="test_call_limits test_faults test_inputs test_json test_mock test_mock_tls test_net test_net_getaddrinfo test_pricing test_pricing_off test_url test_util"
+slow="test_call_limits test_faults test_faults_net test_inputs test_json test_live_mock test_mock test_mock_tls test_net test_net_getaddrinfo test_pricing test_pricing_off test_url test_util"
 if [ "${1:-}" = all ]; then
     # BearSSL as well: what it writes would count as unwritten
     mkdir "$T/br"
