@@ -5465,7 +5465,6 @@ LLMI_FN void llmi_dns_step(void *ctx, llm_net_conn *c, const char *host, uint64_
     }
 }
 
-/* Everything that needs no name server. */
 LLMI_FN void llmi_hosts_system(void *ctx, llmi_words *w) {
 #ifdef LLM_HOSTS_FILE
     llmi_words_file(ctx, w, LLM_HOSTS_FILE);
@@ -5479,6 +5478,7 @@ LLMI_FN void llmi_hosts_system(void *ctx, llmi_words *w) {
 #endif
 }
 
+/* Everything that needs no name server. */
 LLMI_FN void llmi_net_lookup(void *ctx, llm_net_conn *c, const char *host, uint64_t now) {
     llmi_hosts h;
     llmi_words w;
